@@ -1,0 +1,1 @@
+"""Nibble: chat offline with open-weight language models, and know which quantized file to keep."""

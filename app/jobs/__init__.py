@@ -1,0 +1,1 @@
+"""Background work for the window: the only code that starts threads for it. QtCore, no widgets."""

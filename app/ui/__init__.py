@@ -1,0 +1,1 @@
+"""The window: widgets only; no file or network access, no model logic."""

@@ -1,0 +1,1 @@
+"""Nibble's bundled quantizer: reads checkpoints, writes GGUF. No Qt, no app."""
