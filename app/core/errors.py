@@ -20,13 +20,17 @@ class Message:
     template: str
     args: tuple[tuple[str, Arg], ...] = ()
 
+    def fill(self, **args: Arg) -> Message:
+        """The same sentence with its places filled: `"{size} free"` and `size="3.8 GB"`."""
+        return Message(self.context, self.template, tuple(args.items()))
+
     def __str__(self) -> str:
-        return self.template.format(**dict(self.args))
+        return self.template.format(**dict(self.args)) if self.args else self.template
 
 
-def QT_TRANSLATE_NOOP(context: str, template: str, **args: Arg) -> Message:  # noqa: N802
-    """A Message; the name is the marker that Qt's lupdate looks for."""
-    return Message(context, template, tuple(args.items()))
+def QT_TRANSLATE_NOOP(context: str, template: str) -> Message:  # noqa: N802
+    """A Message. Qt's lupdate looks for this name with two literals, so places come by `fill`."""
+    return Message(context, template)
 
 
 class AppError(Exception):
