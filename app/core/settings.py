@@ -1,0 +1,267 @@
+"""Every setting, declared once: key, default, bounds, words. The settings page is made from this.
+
+Values live in `settings.json`, written atomically. Keys of a newer version are kept as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from app.core.errors import QT_TRANSLATE_NOOP, AppError, Message, SettingsError
+from app.core.files import set_aside, write_atomic
+
+Value = bool | int | float | str
+T = TypeVar("T", bool, int, float, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One setting. `minimum`, `maximum` and `step` bound numbers, `choices` bound strings.
+
+    A setting without a label is the window's memory, not a person's choice: it is not shown.
+    """
+
+    key: str
+    default: T
+    label: Message | None = None
+    help: Message | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float = 1
+    choices: tuple[tuple[str, Message], ...] = ()
+    multiline: bool = False
+
+    def accepts(self, value: object) -> bool:
+        if not self._has_type(value):
+            return False
+        if self.choices:
+            return value in [choice for choice, _ in self.choices]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self._in_bounds(float(value))
+        return True
+
+    def _has_type(self, value: object) -> bool:
+        if isinstance(self.default, float):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        return type(value) is type(self.default)
+
+    def _in_bounds(self, value: float) -> bool:
+        low = self.minimum is None or value >= self.minimum
+        return low and (self.maximum is None or value <= self.maximum)
+
+
+_ = QT_TRANSLATE_NOOP
+
+THEME = Setting(
+    "appearance.theme",
+    "system",
+    _("settings", "Colours"),
+    _("settings", "Light or dark, or as the system has it."),
+    choices=(
+        ("system", _("settings", "As the system")),
+        ("light", _("settings", "Light")),
+        ("dark", _("settings", "Dark")),
+        ("highContrast", _("settings", "High contrast")),
+    ),
+)
+TEXT_SCALE = Setting(
+    "appearance.text_scale",
+    100,
+    _("settings", "Text size, in percent"),
+    _("settings", "Makes everything in the window larger or smaller."),
+    minimum=75,
+    maximum=200,
+    step=25,
+)
+SYSTEM_PROMPT = Setting(
+    "chat.system_prompt",
+    "",
+    _("settings", "System prompt"),
+    _("settings", "What new conversations tell the model before the first message."),
+    multiline=True,
+)
+TEMPERATURE = Setting(
+    "sampling.temperature",
+    0.7,
+    _("settings", "Temperature"),
+    _("settings", "0 always takes the likeliest word; higher is more varied."),
+    minimum=0.0,
+    maximum=2.0,
+    step=0.05,
+)
+TOP_P = Setting(
+    "sampling.top_p",
+    0.95,
+    _("settings", "Top-p"),
+    _("settings", "Keeps the likeliest tokens that together reach this probability. 1 is off."),
+    minimum=0.0,
+    maximum=1.0,
+    step=0.01,
+)
+TOP_K = Setting(
+    "sampling.top_k",
+    40,
+    _("settings", "Top-k"),
+    _("settings", "Keeps this many of the likeliest tokens. 0 is off."),
+    minimum=0,
+    maximum=1000,
+)
+MIN_P = Setting(
+    "sampling.min_p",
+    0.05,
+    _("settings", "Min-p"),
+    _("settings", "Drops tokens less likely than this share of the likeliest one. 0 is off."),
+    minimum=0.0,
+    maximum=1.0,
+    step=0.01,
+)
+REPEAT_PENALTY = Setting(
+    "sampling.repeat_penalty",
+    1.1,
+    _("settings", "Repeat penalty"),
+    _("settings", "Makes tokens of the last 64 less likely. 1 is off."),
+    minimum=1.0,
+    maximum=2.0,
+    step=0.01,
+)
+SEED = Setting(
+    "sampling.seed",
+    -1,
+    _("settings", "Seed"),
+    _("settings", "The same seed gives the same answer. -1 takes a new one each time."),
+    minimum=-1,
+    maximum=2**31 - 1,
+)
+MAX_TOKENS = Setting(
+    "sampling.max_tokens",
+    0,
+    _("settings", "Longest answer, in tokens"),
+    _("settings", "0 lets an answer fill the context."),
+    minimum=0,
+    maximum=1_000_000,
+    step=64,
+)
+N_CTX = Setting(
+    "engine.n_ctx",
+    4096,
+    _("settings", "Context, in tokens"),
+    _("settings", "How much of the conversation the model sees. More takes more memory."),
+    minimum=256,
+    maximum=1_048_576,
+    step=1024,
+)
+N_THREADS = Setting(
+    "engine.n_threads",
+    0,
+    _("settings", "Threads"),
+    _("settings", "0 takes one per physical core."),
+    minimum=0,
+    maximum=256,
+)
+FLASH_ATTN = Setting(
+    "engine.flash_attn",
+    "auto",
+    _("settings", "Flash attention"),
+    _("settings", "Automatic: on for GPUs and for a compressed context, off otherwise."),
+    choices=(
+        ("auto", _("settings", "Automatic")),
+        ("on", _("settings", "On")),
+        ("off", _("settings", "Off")),
+    ),
+)
+KV_TYPE = Setting(
+    "engine.kv_type",
+    "f16",
+    _("settings", "Context precision"),
+    _("settings", "q8_0 halves the context's memory at almost no loss, but needs flash attention."),
+    choices=(
+        ("f16", _("settings", "f16")),
+        ("q8_0", _("settings", "q8_0")),
+        ("q4_0", _("settings", "q4_0")),
+    ),
+)
+MODEL = Setting("chat.model", "")
+WINDOW_GEOMETRY = Setting("window.geometry", "")
+SHOW_LIST = Setting("window.show_list", True)
+SHOW_INSPECTOR = Setting("window.show_inspector", True)
+
+APPEARANCE = (THEME, TEXT_SCALE)
+CHAT = (SYSTEM_PROMPT,)
+SAMPLING = (TEMPERATURE, TOP_P, TOP_K, MIN_P, REPEAT_PENALTY, SEED, MAX_TOKENS)
+ENGINE = (N_CTX, N_THREADS, FLASH_ATTN, KV_TYPE)
+HIDDEN = (MODEL, WINDOW_GEOMETRY, SHOW_LIST, SHOW_INSPECTOR)
+SECTIONS: tuple[tuple[Message, tuple[Setting[str] | Setting[int] | Setting[float], ...]], ...] = (
+    (_("settings", "Appearance"), APPEARANCE),
+    (_("settings", "Chat"), CHAT),
+    (_("settings", "Sampling"), SAMPLING),
+    (_("settings", "Engine"), ENGINE),
+)
+
+
+class Settings:
+    """The values in force. `problem` says so when the file could not be read and was set aside."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.problem: AppError | None = None
+        self._values: dict[str, object] = self._read()
+
+    def get(self, setting: Setting[T]) -> T:
+        """The value, or the default where there is none or it is not acceptable."""
+        value = self._values.get(setting.key, setting.default)
+        if not setting.accepts(value):
+            return setting.default
+        return type(setting.default)(value)  # type: ignore[arg-type]
+
+    def set(self, setting: Setting[T], value: T) -> None:
+        """Keep `value` and write the file. Raises SettingsError; the old file then stays."""
+        if not setting.accepts(value):
+            raise SettingsError(
+                _("settings", "{key} cannot be {value}.").fill(key=setting.key, value=str(value))
+            )
+        if self._values.get(setting.key) == value:
+            return
+        self._values[setting.key] = value
+        self._write()
+
+    def reset(self, setting: Setting[T]) -> None:
+        if self._values.pop(setting.key, None) is not None:
+            self._write()
+
+    def _write(self) -> None:
+        data = json.dumps(self._values, indent=1, sort_keys=True, ensure_ascii=False)
+        try:
+            write_atomic(self._path, data.encode())
+        except OSError as error:
+            raise SettingsError(
+                _("settings", "The settings could not be saved."),
+                _("settings", "Check that the disk is not full and that {folder} can be written.")
+                .fill(folder=str(self._path.parent)),
+                str(error),
+            ) from error
+
+    def _read(self) -> dict[str, object]:
+        try:
+            values = json.loads(self._path.read_text("utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError("not an object")
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            self.problem = self._keep_aside(error)
+            return {}
+        return values
+
+    def _keep_aside(self, error: Exception) -> AppError:
+        try:
+            kept = str(set_aside(self._path, "unreadable"))
+        except OSError:
+            kept = str(self._path)
+        return SettingsError(
+            _("settings", "The settings could not be read, so the defaults are used."),
+            _("settings", "The old file is kept as {path}.").fill(path=kept),
+            str(error),
+        )
