@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from app.core.errors import Message
+from app.core.hardware import Device
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -89,7 +90,6 @@ Command = Load | Generate | Stop | Bench
 
 class Hello(Frame, frozen=True):
     protocol: int
-    version: str
     llama_cpp: str
     pid: int
 
@@ -105,10 +105,6 @@ class Memory(msgspec.Struct, frozen=True):
     kv_bytes: int
     compute_bytes: int
     rss_bytes: int
-
-
-class LoadProgress(Frame, frozen=True):
-    fraction: float
 
 
 class Loaded(Frame, frozen=True):
@@ -181,7 +177,14 @@ class Failed(Frame, frozen=True):
     request_id: int | None = None
 
 
-Event = Hello | Heartbeat | LoadProgress | Loaded | PromptProgress | Text | Done | BenchDone | Failed
+class Probed(Frame, frozen=True):
+    """The answer of the child "probe": what the installed build can compute on."""
+
+    llama_cpp: str
+    devices: tuple[Device, ...]
+
+
+Event = Hello | Heartbeat | Loaded | PromptProgress | Text | Done | BenchDone | Failed | Probed
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

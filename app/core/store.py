@@ -1,0 +1,338 @@
+"""Conversations on disk: SQLite, one connection, every commit durable.
+
+WAL with synchronous=FULL: what has been committed survives a kill and a power cut. One process
+writes, held by a lock file. A database from a newer Nibble is opened read-only; a corrupt one is
+kept aside and a new one started. Knows nothing of windows, models or threads: the caller keeps a
+Store on one thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import msgspec
+
+from app.core.chat import (
+    AnswerStats,
+    ChatMessage,
+    Conversation,
+    OpenConversation,
+    Role,
+    Status,
+    latest_leaf,
+    path_to,
+    siblings,
+)
+from app.core.errors import QT_TRANSLATE_NOOP, StoreError
+from app.core.files import set_aside
+from app.core.migrations import STEPS
+
+SCHEMA_VERSION = len(STEPS)
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class Store:
+    """Opens the database at `path`, making it where there is none.
+
+    `notice` is set when something was not as it should be but work can go on. Raises StoreError
+    when another process writes, or the folder or file cannot be used.
+    """
+
+    def __init__(self, path: Path, lock_path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self.notice: StoreError | None = None
+        self.read_only = False
+        self._lock = _acquire(lock_path)
+        try:
+            with _native_errors():
+                self._connection = self._open(path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+        self._lock.release()
+
+    # --- opening ------------------------------------------------------------------------------
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        try:
+            return self._open_checked(path)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+                raise
+        kept = set_aside(path, "damaged")
+        self.notice = StoreError(
+            QT_TRANSLATE_NOOP("store", "The conversations could not be read: the file is damaged."),
+            QT_TRANSLATE_NOOP("store", "It is kept as {path}. A new list has been started.").fill(
+                path=str(kept)
+            ),
+        )
+        return self._open_checked(path)
+
+    def _open_checked(self, path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if version > SCHEMA_VERSION:
+                connection.close()
+                return self._open_read_only(path)
+            result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if result != "ok":
+                raise _damage(result)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            _migrate(connection, version)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_read_only(self, path: Path) -> sqlite3.Connection:
+        self.read_only = True
+        self.notice = StoreError(
+            QT_TRANSLATE_NOOP("store", "These conversations come from a newer Nibble."),
+            QT_TRANSLATE_NOOP("store", "You can read them here, but not change them."),
+        )
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+        )
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def conversations(self) -> tuple[Conversation, ...]:
+        """All of them, the latest first."""
+        sql = f"SELECT {_CONVERSATION} FROM conversations ORDER BY updated_at DESC, id DESC"
+        with _native_errors():
+            return tuple(Conversation(*row) for row in self._connection.execute(sql))
+
+    def conversation(self, conversation_id: int) -> Conversation:
+        sql = f"SELECT {_CONVERSATION} FROM conversations WHERE id = ?"
+        with _native_errors():
+            row = self._connection.execute(sql, (conversation_id,)).fetchone()
+        if row is None:
+            raise StoreError(QT_TRANSLATE_NOOP("store", "This conversation is no longer there."))
+        return Conversation(*row)
+
+    def open_conversation(self, conversation_id: int) -> OpenConversation:
+        """The branch that was read last."""
+        conversation = self.conversation(conversation_id)
+        messages = self._messages(conversation_id)
+        path = path_to(conversation.head_id, messages)
+        return OpenConversation(conversation, path, siblings(messages.values()))
+
+    def _messages(self, conversation_id: int) -> dict[int, ChatMessage]:
+        sql = f"SELECT {_MESSAGE} FROM messages WHERE conversation_id = ?"
+        with _native_errors():
+            rows = self._connection.execute(sql, (conversation_id,)).fetchall()
+        return {row[0]: _message(row) for row in rows}
+
+    def message(self, message_id: int) -> ChatMessage:
+        sql = f"SELECT {_MESSAGE} FROM messages WHERE id = ?"
+        with _native_errors():
+            row = self._connection.execute(sql, (message_id,)).fetchone()
+        if row is None:
+            raise StoreError(QT_TRANSLATE_NOOP("store", "This message is no longer there."))
+        return _message(row)
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def create_conversation(self, title: str, system_prompt: str) -> Conversation:
+        now = self._clock()
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO conversations (title, system_prompt, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?)",
+                (title, system_prompt, now, now),
+            )
+        return self.conversation(int(cursor.lastrowid or 0))
+
+    def add_message(
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        role: Role,
+        text: str,
+        *,
+        status: Status = Status.DONE,
+        model_name: str = "",
+        variant: str = "",
+    ) -> ChatMessage:
+        """Add a message under `parent_id` and make it the head. Committed when this returns."""
+        now = self._clock()
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO messages (conversation_id, parent_id, role, text, status,"
+                " model_name, variant, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (conversation_id, parent_id, role, text, status, model_name, variant, now),
+            )
+            connection.execute(
+                "UPDATE conversations SET head_id = ?, updated_at = ? WHERE id = ?",
+                (cursor.lastrowid, now, conversation_id),
+            )
+        return self.message(int(cursor.lastrowid or 0))
+
+    def keep_partial(self, message_id: int, text: str, reasoning: str) -> None:
+        """The answer so far."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE messages SET text = ?, reasoning = ? WHERE id = ?",
+                (text, reasoning, message_id),
+            )
+
+    def finish_answer(
+        self,
+        message_id: int,
+        text: str,
+        reasoning: str,
+        status: Status,
+        error: str,
+        stats: AnswerStats | None,
+    ) -> ChatMessage:
+        packed = msgspec.json.encode(stats).decode() if stats else None
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE messages SET text = ?, reasoning = ?, status = ?, error = ?, stats = ?"
+                " WHERE id = ?",
+                (text, reasoning, status, error, packed, message_id),
+            )
+        return self.message(message_id)
+
+    def show_branch(self, message_id: int) -> OpenConversation:
+        """Read on from `message_id`: the head becomes the newest leaf under it."""
+        conversation_id = self.message(message_id).conversation_id
+        head_id = latest_leaf(message_id, self._messages(conversation_id).values())
+        return self.set_head(conversation_id, head_id)
+
+    def set_head(self, conversation_id: int, head_id: int | None) -> OpenConversation:
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE conversations SET head_id = ? WHERE id = ?", (head_id, conversation_id)
+            )
+        return self.open_conversation(conversation_id)
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        self._update(conversation_id, "title", title)
+
+    def set_system_prompt(self, conversation_id: int, system_prompt: str) -> None:
+        self._update(conversation_id, "system_prompt", system_prompt)
+
+    def delete_conversation(self, conversation_id: int) -> None:
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+
+    def _update(self, conversation_id: int, column: str, value: str) -> None:
+        with self._transaction() as connection:
+            connection.execute(
+                f"UPDATE conversations SET {column} = ? WHERE id = ?", (value, conversation_id)
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing. Raises StoreError, with nothing changed."""
+        with _native_errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+_CONVERSATION = "id, title, created_at, updated_at, head_id, system_prompt"
+_MESSAGE = (
+    "id, conversation_id, parent_id, role, text, created_at,"
+    " reasoning, status, error, model_name, variant, stats"
+)
+
+
+def _message(row: tuple[Any, ...]) -> ChatMessage:
+    stats = msgspec.json.decode(row[11], type=AnswerStats) if row[11] else None
+    return ChatMessage(*row[:3], Role(row[3]), *row[4:7], Status(row[7]), *row[8:11], stats)
+
+
+def _acquire(lock_path: Path) -> filelock.BaseFileLock:
+    try:
+        lock_path.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(lock_path, thread_local=False)
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise StoreError(
+            QT_TRANSLATE_NOOP("store", "Nibble is open already."),
+            QT_TRANSLATE_NOOP("store", "Close the other window first."),
+        ) from error
+    except OSError as error:
+        raise _unusable(str(lock_path.parent), error) from error
+    return lock
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Take the schema from `version` to SCHEMA_VERSION, each step whole or not at all."""
+    for number, sql in enumerate(STEPS[version:], start=version + 1):
+        connection.executescript(f"BEGIN;{sql}PRAGMA user_version={number};COMMIT;")
+
+
+def _damage(result: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(result)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+@contextmanager
+def _native_errors() -> Iterator[None]:
+    """SQLite's and the system's errors become StoreError here and nowhere else."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _store_error(error) from error
+    except OSError as error:
+        raise _unusable("", error) from error
+
+
+def _store_error(error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) or 0
+    name = getattr(error, "sqlite_errorname", "") or ""
+    detail = f"{name}: {error}"
+    if code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_WRITE:
+        return StoreError(
+            QT_TRANSLATE_NOOP("store", "The disk is full, so this could not be saved."),
+            QT_TRANSLATE_NOOP("store", "Free some space, then try again. Nothing saved is lost."),
+            detail,
+        )
+    if code & 0xFF == sqlite3.SQLITE_READONLY:
+        return StoreError(
+            QT_TRANSLATE_NOOP("store", "These conversations can be read here, but not changed."),
+            QT_TRANSLATE_NOOP("store", "Copy what you need, or update Nibble."),
+            detail,
+        )
+    if code & 0xFF in _DAMAGED:
+        return StoreError(
+            QT_TRANSLATE_NOOP("store", "A part of the conversations is damaged."),
+            QT_TRANSLATE_NOOP("store", "Start Nibble again: it keeps the file and starts a new one."),
+            detail,
+        )
+    return StoreError(
+        QT_TRANSLATE_NOOP("store", "The conversations could not be read or written."),
+        QT_TRANSLATE_NOOP("store", "Check that the disk is there and can be written."),
+        detail,
+    )
+
+
+def _unusable(folder: str, error: OSError) -> StoreError:
+    return StoreError(
+        QT_TRANSLATE_NOOP("store", "The conversations cannot be kept in {folder}.").fill(
+            folder=folder or str(error.filename)
+        ),
+        QT_TRANSLATE_NOOP("store", "Check that the disk is not full and the folder can be written."),
+        str(error),
+    )

@@ -1,0 +1,183 @@
+"""The parent's end of the engine child. No Qt, no llama.cpp: the window and the CLI both use it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.child import Child, death_of
+from app.core.errors import (
+    QT_TRANSLATE_NOOP,
+    AppError,
+    EngineError,
+    Message,
+    ModelFileError,
+    PromptError,
+)
+from app.core.hardware import Device
+from app.engine import protocol
+from app.engine.protocol import Command, Event, Failed, Hello, Probed
+
+SILENCE_LIMIT_S = 15.0
+PROBE_LIMIT_S = 10.0
+_ENDING = (protocol.Loaded, protocol.Done, protocol.BenchDone, protocol.Failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The child is gone without having been asked to go."""
+
+    error: EngineError
+
+
+class EngineClient:
+    """Starts the child on construction; `on_event` is called on a thread of its own."""
+
+    def __init__(self, on_event: Callable[[Event | Died], None]) -> None:
+        self._on_event = on_event
+        self._closing = False
+        self._n_running = 0
+        self._last_heard = time.monotonic()
+        self._verdict: EngineError | None = None
+        self._child = Child("engine", self._on_line, self._on_exit, protocol.MAX_FRAME_BYTES)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def send(self, command: Command) -> None:
+        """Hand over a command. Where the child is gone, Died comes instead of an answer.
+
+        Raises EngineError for a command too large to send.
+        """
+        try:
+            line = protocol.encode(command)
+        except protocol.ProtocolError as error:
+            raise EngineError(
+                QT_TRANSLATE_NOOP("engine", "This conversation is too large to send to the model."),
+                QT_TRANSLATE_NOOP("engine", "Shorten the message, or start a new conversation."),
+                str(error),
+            ) from error
+        if not isinstance(command, protocol.Stop):
+            self._n_running += 1
+        self._last_heard = time.monotonic()
+        self._child.send(line)
+
+    def end_if_silent(self) -> None:
+        """Call now and then while something runs: a child that says nothing for long is ended."""
+        if self._n_running > 0 and time.monotonic() - self._last_heard > SILENCE_LIMIT_S:
+            self._end_with(
+                QT_TRANSLATE_NOOP("engine", "The model does not respond, so it was ended."),
+                "no heartbeat",
+            )
+
+    def kill(self) -> None:
+        """End the child at once, whatever it is doing; no Died follows."""
+        self._closing = True
+        self._child.kill()
+        self._child.close()
+
+    def close(self) -> None:
+        """End the child; returns when it is gone."""
+        self._closing = True
+        self._child.close()
+
+    def _on_line(self, line: bytes) -> None:
+        self._last_heard = time.monotonic()
+        try:
+            event = protocol.decode_event(line)
+            if isinstance(event, Hello) and event.protocol != protocol.PROTOCOL_VERSION:
+                raise protocol.ProtocolError(f"protocol {event.protocol}")
+        except protocol.ProtocolError as error:
+            self._end_with(
+                QT_TRANSLATE_NOOP("engine", "The engine does not fit this version of Nibble."),
+                str(error),
+            )
+            return
+        if isinstance(event, _ENDING):
+            self._n_running -= 1
+        if not isinstance(event, protocol.Heartbeat):
+            self._on_event(event)
+
+    def _end_with(self, text: Message, detail: str) -> None:
+        hint = QT_TRANSLATE_NOOP("engine", "Your conversation is safe. Try again.")
+        self._verdict = EngineError(text, hint, detail)
+        self._child.kill()
+
+    def _on_exit(self, code: int) -> None:
+        if not self._closing:
+            self._on_event(Died(self._verdict or death_of(code, self._child.stderr_text)))
+
+
+def error_from(failed: Failed) -> AppError:
+    """The exception that a Failed event stands for."""
+    kinds = {"model": ModelFileError, "prompt": PromptError}
+    kind = kinds.get(failed.kind, EngineError)
+    return kind(failed.text, failed.hint, failed.detail)
+
+
+class BlockingEngine:
+    """The engine for code that waits: the command line, and tests."""
+
+    def __init__(self) -> None:
+        self._events: queue.SimpleQueue[Event | Died] = queue.SimpleQueue()
+        self.client = EngineClient(self._events.put)
+
+    def __enter__(self) -> BlockingEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+    def send(self, command: Command) -> None:
+        self.client.send(command)
+
+    def next_event(self) -> Event:
+        """The next event but Hello. Raises AppError for Failed, and when the child died."""
+        while True:
+            try:
+                event = self._events.get(timeout=5)
+            except queue.Empty:
+                self.client.end_if_silent()
+                continue
+            if isinstance(event, Died):
+                raise event.error
+            if isinstance(event, Failed):
+                raise error_from(event)
+            if not isinstance(event, Hello):
+                return event
+
+    def load(self, command: protocol.Load) -> protocol.Loaded:
+        self.send(command)
+        event = self.next_event()
+        assert isinstance(event, protocol.Loaded), event
+        return event
+
+
+def probe_devices(limit_s: float = PROBE_LIMIT_S) -> tuple[Device, ...]:
+    """Ask a short-lived child what llama.cpp can compute on. Raises EngineError."""
+    lines: list[bytes] = []
+    codes: list[int] = []
+    ended = threading.Event()
+
+    def on_exit(code: int) -> None:
+        codes.append(code)
+        ended.set()
+
+    child = Child("probe", lines.append, on_exit, protocol.MAX_FRAME_BYTES)
+    in_time = ended.wait(limit_s)
+    if not in_time:
+        child.kill()
+    child.close()
+    if in_time and lines and not codes[0]:
+        event = protocol.decode_event(lines[0])
+        assert isinstance(event, Probed)
+        return event.devices
+    raise EngineError(
+        QT_TRANSLATE_NOOP("engine", "The graphics hardware could not be examined."),
+        QT_TRANSLATE_NOOP("engine", "Models run on the processor. Updating the driver may help."),
+        child.stderr_text or "timed out",
+    )

@@ -1,0 +1,177 @@
+"""One loaded GGUF: weights and vocabulary. Text in and out of token ids.
+
+Source: include/llama.h at the pinned commit (llama-cpp-python 0.3.36 carries 0c1e57098).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import QT_TRANSLATE_NOOP, EngineError, ModelFileError
+from app.core.prompt import REASONING_TAGS
+from app.engine.native import lib
+from quantize.errors import GgufError
+from quantize.gguf_header import GgufHeader, read_header
+
+_LOG_ERROR = 4
+_KEPT_LOG_LINES = 400
+
+
+class NativeLog:
+    """llama.cpp's log, kept in memory: buffer sizes and reasons of failure are only said there."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[int, str]] = []
+        self._callback = lib.llama_log_callback(self._on_line)
+        lib.llama_log_set(self._callback, None)
+
+    def clear(self) -> None:
+        self._lines.clear()
+
+    def errors(self) -> str:
+        return "".join(text for level, text in self._lines if level == _LOG_ERROR)
+
+    def buffer_bytes(self, kind: str) -> int:
+        """The sum of the "… {kind} buffer size = N MiB" lines, in bytes."""
+        pattern = re.compile(rf"{kind} buffer size = *([\d.]+) MiB")
+        sizes = (pattern.search(text) for _, text in self._lines)
+        return sum(round(float(size[1]) * 1024 * 1024) for size in sizes if size)
+
+    def _on_line(self, level: int, text: bytes, _user_data: Any) -> None:
+        if level >= _LOG_ERROR or b"buffer size" in text:
+            self._lines.append((level, text.decode("utf-8", "replace")))
+            del self._lines[:-_KEPT_LOG_LINES]
+
+
+class Model:
+    """A GGUF in memory. `on_progress` gets the fraction loaded and returns False to give up.
+
+    Raises ModelFileError for a file that cannot be used, EngineError where memory is short.
+    """
+
+    def __init__(
+        self, path: Path, n_gpu_layers: int, log: NativeLog, on_progress: Callable[[float], bool]
+    ) -> None:
+        self.header = checked_header(path)
+        params = lib.llama_model_default_params()
+        params.n_gpu_layers = n_gpu_layers
+        progress = lib.llama_progress_callback(lambda fraction, _: on_progress(fraction))
+        params.progress_callback = progress
+        self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
+        if not self.handle:
+            raise _load_error(self.header, path, log.errors())
+        self._vocab = lib.llama_model_get_vocab(self.handle)
+        self.n_vocab = int(lib.llama_vocab_n_tokens(self._vocab))
+        self.n_ctx_train = int(lib.llama_model_n_ctx_train(self.handle))
+        self.n_params = int(lib.llama_model_n_params(self.handle))
+        self.size_bytes = int(lib.llama_model_size(self.handle))
+        self.n_swa = int(lib.llama_model_n_swa(self.handle))
+        self._piece_buffer = ctypes.create_string_buffer(512)
+        self._shown_tokens = self._tag_tokens()
+
+    @property
+    def bos(self) -> int:
+        return int(lib.llama_vocab_bos(self._vocab))
+
+    def token_text(self, token: int) -> str:
+        """The text of a special token as the vocabulary writes it; "" for none."""
+        if token < 0:
+            return ""
+        return bytes(lib.llama_vocab_get_text(self._vocab, token) or b"").decode("utf-8", "replace")
+
+    @property
+    def bos_text(self) -> str:
+        return self.token_text(self.bos)
+
+    @property
+    def eos_text(self) -> str:
+        return self.token_text(int(lib.llama_vocab_eos(self._vocab)))
+
+    def is_end(self, token: int) -> bool:
+        return bool(lib.llama_vocab_is_eog(self._vocab, token))
+
+    def tokenize(self, text: str, add_special: bool = True) -> Sequence[int]:
+        """Token ids of `text`, int32; special tokens written in the text are recognised."""
+        data = text.encode("utf-8", "replace")
+        capacity = len(data) + 8
+        tokens = (lib.llama_token * capacity)()
+        n = lib.llama_tokenize(
+            self._vocab, data, len(data), tokens, capacity, add_special, True
+        )
+        if n < 0:
+            raise EngineError(QT_TRANSLATE_NOOP("engine", "The text could not be tokenized."))
+        return list(tokens[:n])
+
+    def tokenize_prompt(self, text: str) -> Sequence[int]:
+        """As `tokenize`, with one beginning-of-text token where the vocabulary asks for it."""
+        bos = self.bos_text
+        return self.tokenize(text, add_special=not (bos and text.startswith(bos)))
+
+    def piece(self, token: int) -> bytes:
+        """The UTF-8 bytes of `token`, perhaps part of a character; control tokens are empty."""
+        special = token in self._shown_tokens
+        buffer = self._piece_buffer
+        n = lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, special)
+        if n < 0:
+            self._piece_buffer = buffer = ctypes.create_string_buffer(-n)
+            n = lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, special)
+        return buffer.raw[: max(n, 0)]
+
+    def close(self) -> None:
+        if self.handle:
+            lib.llama_model_free(self.handle)
+            self.handle = None
+
+    def _tag_tokens(self) -> frozenset[int]:
+        """Reasoning tags that are single control tokens: shown, so that they can be folded."""
+        shown = set()
+        for tag in (tag for pair in REASONING_TAGS for tag in pair):
+            tokens = self.tokenize(tag, add_special=False)
+            if len(tokens) == 1:
+                shown.add(tokens[0])
+        return frozenset(shown)
+
+
+def checked_header(path: Path) -> GgufHeader:
+    """The header, checked against the file's size. Raises ModelFileError."""
+    try:
+        return read_header(path)
+    except GgufError as error:
+        raise ModelFileError(error.text, error.hint, error.detail) from error
+
+
+def _load_error(header: GgufHeader, path: Path, log: str) -> ModelFileError | EngineError:
+    if "unknown model architecture" in log:
+        return ModelFileError(
+            QT_TRANSLATE_NOOP("engine", "Nibble cannot run models of the kind “{kind}” yet.").fill(
+                kind=header.architecture
+            ),
+            QT_TRANSLATE_NOOP("engine", "Choose another model, or update Nibble."),
+            log,
+        )
+    if is_out_of_memory(log):
+        return out_of_memory(log)
+    return ModelFileError(
+        QT_TRANSLATE_NOOP("engine", "{name} cannot be loaded.").fill(name=path.name),
+        QT_TRANSLATE_NOOP("engine", "The file may be damaged. Get it again, or choose another one."),
+        log,
+    )
+
+
+def is_out_of_memory(log: str) -> bool:
+    marks = ("failed to allocate", "unable to allocate", "out of memory", "OutOfMemory", "ENOMEM")
+    return any(mark in log for mark in marks)
+
+
+def out_of_memory(log: str) -> EngineError:
+    return EngineError(
+        QT_TRANSLATE_NOOP("engine", "This computer has too little free memory for this model."),
+        QT_TRANSLATE_NOOP(
+            "engine", "Close some programs, choose a smaller model, or a smaller context."
+        ),
+        log,
+    )

@@ -1,0 +1,230 @@
+"""The engine for the window: its events on the UI thread, its death survived, its restart capped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from app.core.errors import AppError
+from app.engine.client import Died, EngineClient, error_from
+from app.engine.protocol import (
+    Command,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    Load,
+    Loaded,
+    PromptProgress,
+    Stop,
+    Text,
+)
+
+_WATCH_MS = 2000
+_MAX_RESTARTS = 3
+_RESTART_WINDOW_S = 120.0
+
+
+class Phase(StrEnum):
+    NONE = "none"  # no model chosen
+    LOADING = "loading"
+    READY = "ready"
+    READING = "reading"  # the prompt
+    WRITING = "writing"  # the answer
+    FAILED = "failed"  # no model; `error` says why
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What the status line shows. `n_past` of `loaded.n_ctx` tokens of context are used."""
+
+    phase: Phase = Phase.NONE
+    load: Load | None = None
+    loaded: Loaded | None = None
+    error: AppError | None = None
+    n_past: int = 0
+    tps: float = 0.0
+    ttft_ms: float = 0.0
+    n_read: int = 0
+    n_to_read: int = 0
+
+    @property
+    def is_busy(self) -> bool:
+        return self.phase in (Phase.READING, Phase.WRITING)
+
+
+class Client(Protocol):
+    """What is used of `EngineClient`; tests put a scripted one in its place."""
+
+    def send(self, command: Command) -> None: ...
+    def end_if_silent(self) -> None: ...
+    def kill(self) -> None: ...
+    def close(self) -> None: ...
+
+
+ClientFactory = Callable[[Callable[[Event | Died], None]], Client]
+
+
+class EngineJob(QObject):
+    """One engine child at a time. Signals come on the thread this object lives on."""
+
+    state_changed = Signal(object)  # EngineState
+    text_received = Signal(object)  # Text
+    answered = Signal(object)  # Done
+    request_failed = Signal(object)  # AppError, for the request that was running
+
+    _event = Signal(object)
+
+    def __init__(self, make_client: ClientFactory = EngineClient) -> None:
+        super().__init__()
+        self._make_client = make_client
+        self._client: Client | None = None
+        self._generation = 0
+        self._request_id = 0
+        self._restarts: list[float] = []
+        self.state = EngineState()
+        self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+        self._watch = QTimer(self)
+        self._watch.setInterval(_WATCH_MS)
+        self._watch.timeout.connect(self._on_watch)
+
+    def start(self) -> None:
+        """Start the child early: it imports llama.cpp while the window is being built."""
+        if self._client is None:
+            self._generation += 1
+            generation = self._generation
+            self._client = self._make_client(lambda event: self._event.emit((generation, event)))
+
+    def load(self, load: Load) -> None:
+        """Load a model in place of the present one; a running answer or load is ended."""
+        if self.state.is_busy or self.state.phase is Phase.LOADING:
+            self._drop_client()
+        self.start()
+        self._set(EngineState(Phase.LOADING, load=load))
+        self._send(load)
+
+    def generate(self, request: Generate) -> int:
+        """Ask; the request's own id is put in. Returns that id."""
+        self._request_id += 1
+        self._set(replace(self.state, phase=Phase.READING, n_read=0, n_to_read=0))
+        self._send(_with_id(request, self._request_id))
+        return self._request_id
+
+    def stop(self) -> None:
+        """End the running answer; what there is of it comes with `answered`."""
+        if self.state.is_busy and self._client is not None:
+            self._client.send(Stop(self._request_id))
+
+    def cancel_load(self) -> None:
+        if self.state.phase is Phase.LOADING:
+            self._drop_client()
+            self._set(EngineState())
+
+    def restart(self) -> None:
+        """Load the last model again after a failure."""
+        if self.state.load is not None:
+            self.load(self.state.load)
+
+    def close(self) -> None:
+        """End the child; returns when it is gone."""
+        self._watch.stop()
+        self._event.disconnect(self._on_event)
+        if self._client is not None:
+            self._client.kill()
+            self._client = None
+
+    def _send(self, command: Command) -> None:
+        assert self._client is not None
+        self._watch.start()
+        try:
+            self._client.send(command)
+        except AppError as error:
+            self._set(replace(self.state, phase=Phase.READY))
+            self.request_failed.emit(error)
+
+    def _drop_client(self) -> None:
+        if self._client is not None:
+            self._generation += 1  # whatever it still says is not heard
+            self._client.kill()
+            self._client = None
+
+    def _set(self, state: EngineState) -> None:
+        self.state = state
+        if not state.is_busy and state.phase is not Phase.LOADING:
+            self._watch.stop()
+        self.state_changed.emit(state)
+
+    @Slot()
+    def _on_watch(self) -> None:
+        if self._client is not None:
+            self._client.end_if_silent()
+
+    @Slot(object)
+    def _on_event(self, numbered: tuple[int, Event | Died]) -> None:
+        generation, event = numbered
+        if generation != self._generation:
+            return
+        if isinstance(event, Text):
+            self._on_text(event)
+        elif isinstance(event, Done):
+            self._on_done(event)
+        elif isinstance(event, Loaded):
+            self._set(EngineState(Phase.READY, self.state.load, event))
+        elif isinstance(event, PromptProgress):
+            self._set(replace(self.state, n_read=event.n_done, n_to_read=event.n_total))
+        elif isinstance(event, Failed):
+            self._on_failed(error_from(event))
+        elif isinstance(event, Died):
+            self._on_died(event)
+
+    def _on_text(self, event: Text) -> None:
+        if event.request_id != self._request_id:
+            return
+        self.text_received.emit(event)
+        self._set(replace(self.state, phase=Phase.WRITING, n_past=event.n_past, tps=event.tps))
+
+    def _on_done(self, event: Done) -> None:
+        if event.request_id != self._request_id:
+            return
+        self._set(
+            replace(
+                self.state,
+                phase=Phase.READY,
+                n_past=event.n_past,
+                tps=event.tps,
+                ttft_ms=event.ttft_ms,
+            )
+        )
+        self.answered.emit(event)
+
+    def _on_failed(self, error: AppError) -> None:
+        if self.state.is_busy:
+            self._set(replace(self.state, phase=Phase.READY))
+            self.request_failed.emit(error)
+        else:
+            self._set(EngineState(Phase.FAILED, self.state.load, error=error))
+
+    def _on_died(self, event: Died) -> None:
+        was_busy, load = self.state.is_busy, self.state.load
+        self._drop_client()
+        self._set(EngineState(Phase.FAILED, load, error=event.error))
+        if was_busy:
+            self.request_failed.emit(event.error)
+        if load is not None and was_busy and self._may_restart():
+            self.load(load)
+
+    def _may_restart(self) -> bool:
+        """A few times in a row only: a model that always kills the engine is left alone."""
+        now = time.monotonic()
+        self._restarts = [at for at in self._restarts if now - at < _RESTART_WINDOW_S]
+        self._restarts.append(now)
+        return len(self._restarts) <= _MAX_RESTARTS
+
+
+def _with_id(request: Generate, request_id: int) -> Generate:
+    return Generate(request_id, request.messages, request.sampling, request.max_tokens)
