@@ -1,13 +1,14 @@
 """Starts, watches and ends every child process; also the children's way in.
 
-A child is this program again with `--child NAME`. It speaks lines on stdin and stdout; its stderr is
-kept in a ring for the day it dies. End of file on its stdin means "exit", so a parent that is
+A child is this program again with `--child NAME`. It speaks lines on stdin and stdout; its stderr
+is kept in a ring for the day it dies. End of file on its stdin means "exit", so a parent that is
 killed takes its children along. Knows nothing of what the lines say.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import importlib
 import os
 import signal
@@ -78,10 +79,8 @@ class Child:
 
     def close(self) -> None:
         """End the child politely, then not; returns when it is gone and its threads are done."""
-        try:
+        with contextlib.suppress(OSError):
             cast(BinaryIO, self._process.stdin).close()
-        except OSError:
-            pass
         try:
             self._process.wait(_EXIT_GRACE_S)
         except subprocess.TimeoutExpired:
@@ -154,8 +153,10 @@ def death_of(code: int, stderr_text: str) -> EngineError:
         text = QT_TRANSLATE_NOOP("child", "This processor lacks instructions that the engine uses.")
         hint = QT_TRANSLATE_NOOP("child", "Get the Nibble package that runs on every processor.")
     elif name == "SIGBUS":
-        text = QT_TRANSLATE_NOOP("child", "The model stopped: its file changed or became unreadable.")
-        hint = QT_TRANSLATE_NOOP("child", "Your conversation is safe. Check the disk, then try again.")
+        text = QT_TRANSLATE_NOOP("child", "The model stopped: its file can no longer be read.")
+        hint = QT_TRANSLATE_NOOP(
+            "child", "Your conversation is safe. Check the disk and try again."
+        )
     else:
         text = QT_TRANSLATE_NOOP("child", "The model stopped unexpectedly.")
         hint = QT_TRANSLATE_NOOP("child", "Your conversation is safe. Try again.")

@@ -26,13 +26,12 @@ from app.engine.protocol import (
     BenchDone,
     Done,
     Generate,
-    Load,
     Loaded,
     PromptMessage,
-    Sampling,
     Stop,
     Text,
 )
+from app.engine.requests import load_command, sampling
 
 CANCELLED = 130
 
@@ -68,7 +67,10 @@ def _window(arguments: Sequence[str]) -> int:
         )
     from app.ui.application import run_window  # Qt is imported for the window alone
 
-    return run_window([Path(argument) for argument in arguments])
+    try:
+        return run_window([Path(argument) for argument in arguments])
+    except AppError as error:
+        return _complain(error)
 
 
 def _has_display() -> bool:
@@ -246,37 +248,19 @@ def chat(options: argparse.Namespace) -> int:
     chosen = Settings(paths.settings_file())
     path = library.find(options.model or "starter")
     with BlockingEngine() as engine:
-        engine.load(_load_command(path, chosen, options.ctx))
+        engine.load(load_command(chosen, path, options.ctx))
         engine.send(_generate_command(options, chosen, prompt))
         return _stream(engine, options.json)
 
 
-def _load_command(path: Path, chosen: Settings, n_ctx: int | None) -> Load:
-    return Load(
-        path=str(path),
-        n_ctx=n_ctx or chosen.get(settings.N_CTX),
-        n_threads=chosen.get(settings.N_THREADS),
-        flash_attn=chosen.get(settings.FLASH_ATTN),
-        kv_type=chosen.get(settings.KV_TYPE),
-    )
-
-
 def _generate_command(options: argparse.Namespace, chosen: Settings, prompt: str) -> Generate:
-    seed = options.seed if options.seed is not None else chosen.get(settings.SEED)
     system = options.system if options.system is not None else chosen.get(settings.SYSTEM_PROMPT)
     messages = [PromptMessage("system", system)] if system else []
     limit = options.max_tokens
     return Generate(
         request_id=1,
         messages=(*messages, PromptMessage("user", prompt)),
-        sampling=Sampling(
-            temperature=chosen.get(settings.TEMPERATURE) if options.temp is None else options.temp,
-            top_k=chosen.get(settings.TOP_K),
-            top_p=chosen.get(settings.TOP_P),
-            min_p=chosen.get(settings.MIN_P),
-            repeat_penalty=chosen.get(settings.REPEAT_PENALTY),
-            seed=None if seed < 0 else seed,
-        ),
+        sampling=sampling(chosen, options.seed, options.temp),
         max_tokens=chosen.get(settings.MAX_TOKENS) if limit is None else limit,
     )
 
@@ -337,7 +321,7 @@ def bench(options: argparse.Namespace) -> int:
 
 def _bench_one(path: Path, chosen: Settings, options: argparse.Namespace) -> dict[str, Any]:
     with BlockingEngine() as engine:
-        loaded = engine.load(_load_command(path, chosen, options.ctx))
+        loaded = engine.load(load_command(chosen, path, options.ctx))
         engine.send(Bench(request_id=1, repetitions=options.repetitions))
         event = engine.next_event()
     assert isinstance(event, BenchDone), event

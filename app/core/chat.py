@@ -1,7 +1,7 @@
 """The conversation tree: what was said, by whom, and which branch is being read.
 
-Messages form a tree by `parent_id`; a conversation is read along the path from its root to `head_id`.
-Regenerating or editing adds a sibling and moves the head; nothing is ever overwritten.
+Messages form a tree by `parent_id`; a conversation is read along the path from its root to
+`head_id`. Regenerating or editing adds a sibling and moves the head; nothing is ever overwritten.
 Pure data and functions; `app.core.store` keeps it on disk.
 """
 

@@ -2,35 +2,25 @@
 
 `AppError` is the environment's doing (a bad file, a full disk, no memory): it always carries one
 plain sentence. Anything else that escapes is a bug and keeps its traceback. Sentences are
-`Message`s, never f-strings, so that the window can translate them and the command line print them.
+`Message`s, never f-strings, so that the window can translate them and the command line print them;
+they are defined in `quantize.messages`, the lowest package that speaks to people.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from quantize.messages import QT_TRANSLATE_NOOP, Arg, Message
 
-Arg = str | int | float
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A sentence in English with named places, translatable by `context`."""
-
-    context: str
-    template: str
-    args: tuple[tuple[str, Arg], ...] = ()
-
-    def fill(self, **args: Arg) -> Message:
-        """The same sentence with its places filled: `"{size} free"` and `size="3.8 GB"`."""
-        return Message(self.context, self.template, tuple(args.items()))
-
-    def __str__(self) -> str:
-        return self.template.format(**dict(self.args)) if self.args else self.template
-
-
-def QT_TRANSLATE_NOOP(context: str, template: str) -> Message:  # noqa: N802
-    """A Message. Qt's lupdate looks for this name with two literals, so places come by `fill`."""
-    return Message(context, template)
+__all__ = [
+    "QT_TRANSLATE_NOOP",
+    "AppError",
+    "Arg",
+    "EngineError",
+    "Message",
+    "ModelFileError",
+    "PromptError",
+    "SettingsError",
+    "StoreError",
+]
 
 
 class AppError(Exception):

@@ -40,7 +40,7 @@ def fsync_dir(folder: Path) -> None:
 
 
 def set_aside(path: Path, reason: str) -> Path:
-    """Rename `path` to the first free "name.reason-N", so that nothing is lost. Returns the new path.
+    """Rename `path` to the first free "name.reason-N", so that nothing is lost; returns that.
 
     A database's "-wal" and "-shm" companions move along.
     """

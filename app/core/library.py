@@ -9,7 +9,7 @@ from pathlib import Path
 from app import paths
 from app.core.errors import QT_TRANSLATE_NOOP, ModelFileError
 from quantize.errors import GgufError
-from quantize.gguf_header import read_header
+from quantize.gguf_header import GgufHeader, read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def describe(path: Path) -> InstalledModel:
         raise ModelFileError(error.text, error.hint, error.detail) from error
     return InstalledModel(
         path=path,
-        name=header.name or path.stem,
+        name=name_of(path, header),
         variant=header.variant,
         architecture=header.architecture,
         size_bytes=header.file_size_bytes,
@@ -42,6 +42,13 @@ def describe(path: Path) -> InstalledModel:
         n_ctx_train=header.n_ctx_train,
         is_starter=path.name == paths.STARTER_NAME,
     )
+
+
+def name_of(path: Path, header: GgufHeader) -> str:
+    """The model's name for people. The starter's own metadata names a training run instead."""
+    if path.name == paths.STARTER_NAME:
+        return "SmolLM2 135M"
+    return header.name or path.stem
 
 
 def installed(also: Iterable[Path] = ()) -> tuple[InstalledModel, ...]:
@@ -96,4 +103,9 @@ def _candidates(also: Iterable[Path]) -> Iterable[Path]:
 
 def _names(model: InstalledModel) -> set[str]:
     name = model.name.lower()
-    return {name, f"{name}:{model.variant.lower()}", model.path.stem.lower(), model.path.name.lower()}
+    return {
+        name,
+        f"{name}:{model.variant.lower()}",
+        model.path.stem.lower(),
+        model.path.name.lower(),
+    }

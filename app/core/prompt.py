@@ -132,7 +132,10 @@ class ReasoningSplitter:
             self._close, self._held, self._trim = "", tail, True
             return head.rstrip("\n")
         keep = _overlap(self._held, self._close)
-        head, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        head, self._held = (
+            self._held[: len(self._held) - keep],
+            self._held[len(self._held) - keep :],
+        )
         return head
 
     def _take_text(self) -> str:

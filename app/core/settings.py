@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from app.core.errors import QT_TRANSLATE_NOOP, AppError, Message, SettingsError
 from app.core.files import set_aside, write_atomic
@@ -184,6 +184,7 @@ KV_TYPE = Setting(
     ),
 )
 MODEL = Setting("chat.model", "")
+RECENT_MODELS = Setting("chat.recent_models", "")  # files opened by hand, a JSON list
 WINDOW_GEOMETRY = Setting("window.geometry", "")
 SHOW_LIST = Setting("window.show_list", True)
 SHOW_INSPECTOR = Setting("window.show_inspector", True)
@@ -192,7 +193,7 @@ APPEARANCE = (THEME, TEXT_SCALE)
 CHAT = (SYSTEM_PROMPT,)
 SAMPLING = (TEMPERATURE, TOP_P, TOP_K, MIN_P, REPEAT_PENALTY, SEED, MAX_TOKENS)
 ENGINE = (N_CTX, N_THREADS, FLASH_ATTN, KV_TYPE)
-HIDDEN = (MODEL, WINDOW_GEOMETRY, SHOW_LIST, SHOW_INSPECTOR)
+HIDDEN = (MODEL, RECENT_MODELS, WINDOW_GEOMETRY, SHOW_LIST, SHOW_INSPECTOR)
 SECTIONS: tuple[tuple[Message, tuple[Setting[str] | Setting[int] | Setting[float], ...]], ...] = (
     (_("settings", "Appearance"), APPEARANCE),
     (_("settings", "Chat"), CHAT),
@@ -214,7 +215,9 @@ class Settings:
         value = self._values.get(setting.key, setting.default)
         if not setting.accepts(value):
             return setting.default
-        return type(setting.default)(value)  # type: ignore[arg-type]
+        if isinstance(setting.default, float) and isinstance(value, int):
+            value = float(value)
+        return cast(T, value)
 
     def set(self, setting: Setting[T], value: T) -> None:
         """Keep `value` and write the file. Raises SettingsError; the old file then stays."""
@@ -238,8 +241,9 @@ class Settings:
         except OSError as error:
             raise SettingsError(
                 _("settings", "The settings could not be saved."),
-                _("settings", "Check that the disk is not full and that {folder} can be written.")
-                .fill(folder=str(self._path.parent)),
+                _(
+                    "settings", "Check that the disk is not full and that {folder} can be written."
+                ).fill(folder=str(self._path.parent)),
                 str(error),
             ) from error
 

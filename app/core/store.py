@@ -143,6 +143,15 @@ class Store:
             raise StoreError(QT_TRANSLATE_NOOP("store", "This message is no longer there."))
         return _message(row)
 
+    def sibling_ids(self, message_id: int) -> tuple[int, ...]:
+        """The ids of `message_id` and its siblings, oldest first."""
+        sql = (
+            "SELECT s.id FROM messages m JOIN messages s ON s.conversation_id = m.conversation_id"
+            " AND s.parent_id IS m.parent_id WHERE m.id = ? ORDER BY s.id"
+        )
+        with _native_errors():
+            return tuple(row[0] for row in self._connection.execute(sql, (message_id,)))
+
     # --- writing ------------------------------------------------------------------------------
 
     def create_conversation(self, title: str, system_prompt: str) -> Conversation:
@@ -251,14 +260,16 @@ class Store:
 
 _CONVERSATION = "id, title, created_at, updated_at, head_id, system_prompt"
 _MESSAGE = (
-    "id, conversation_id, parent_id, role, text, created_at,"
-    " reasoning, status, error, model_name, variant, stats"
+    "id, conversation_id, parent_id, role, text, created_at, "
+    "reasoning, status, error, model_name, variant, stats"
 )
 
 
 def _message(row: tuple[Any, ...]) -> ChatMessage:
     stats = msgspec.json.decode(row[11], type=AnswerStats) if row[11] else None
-    return ChatMessage(*row[:3], Role(row[3]), *row[4:7], Status(row[7]), *row[8:11], stats)
+    columns = dict(zip(_MESSAGE.split(", "), row, strict=True))
+    columns |= {"role": Role(row[3]), "status": Status(row[7]), "stats": stats}
+    return ChatMessage(**columns)
 
 
 def _acquire(lock_path: Path) -> filelock.BaseFileLock:
@@ -318,7 +329,7 @@ def _store_error(error: sqlite3.Error) -> StoreError:
     if code & 0xFF in _DAMAGED:
         return StoreError(
             QT_TRANSLATE_NOOP("store", "A part of the conversations is damaged."),
-            QT_TRANSLATE_NOOP("store", "Start Nibble again: it keeps the file and starts a new one."),
+            QT_TRANSLATE_NOOP("store", "Start Nibble again: it keeps the file and begins anew."),
             detail,
         )
     return StoreError(
@@ -333,6 +344,6 @@ def _unusable(folder: str, error: OSError) -> StoreError:
         QT_TRANSLATE_NOOP("store", "The conversations cannot be kept in {folder}.").fill(
             folder=folder or str(error.filename)
         ),
-        QT_TRANSLATE_NOOP("store", "Check that the disk is not full and the folder can be written."),
+        QT_TRANSLATE_NOOP("store", "Check that the disk has room and the folder can be written."),
         str(error),
     )

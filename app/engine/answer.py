@@ -85,9 +85,7 @@ class AnswerStream:
     def _send(self, now: float) -> None:
         if not self._text and not self._reasoning:
             return
-        self._emit(
-            Text(self._request_id, self._text, self._reasoning, self._n_past, self._tps())
-        )
+        self._emit(Text(self._request_id, self._text, self._reasoning, self._n_past, self._tps()))
         self._text = self._reasoning = ""
         self._sent = now
 

@@ -99,9 +99,7 @@ class Model:
         data = text.encode("utf-8", "replace")
         capacity = len(data) + 8
         tokens = (lib.llama_token * capacity)()
-        n = lib.llama_tokenize(
-            self._vocab, data, len(data), tokens, capacity, add_special, True
-        )
+        n = lib.llama_tokenize(self._vocab, data, len(data), tokens, capacity, add_special, True)
         if n < 0:
             raise EngineError(QT_TRANSLATE_NOOP("engine", "The text could not be tokenized."))
         return list(tokens[:n])
@@ -157,7 +155,7 @@ def _load_error(header: GgufHeader, path: Path, log: str) -> ModelFileError | En
         return out_of_memory(log)
     return ModelFileError(
         QT_TRANSLATE_NOOP("engine", "{name} cannot be loaded.").fill(name=path.name),
-        QT_TRANSLATE_NOOP("engine", "The file may be damaged. Get it again, or choose another one."),
+        QT_TRANSLATE_NOOP("engine", "The file may be damaged. Get it again, or choose another."),
         log,
     )
 

@@ -15,10 +15,10 @@ PENALTY_LAST_N = 64
 class SamplerChain:
     """Penalties, top-k, top-p, min-p, temperature, then the draw; greedy at temperature 0."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, n_vocab: int) -> None:
         self.seed = secrets.randbits(31) if sampling.seed is None else sampling.seed
         self._chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        for sampler in _samplers(sampling, self.seed):
+        for sampler in _samplers(sampling, self.seed, n_vocab):
             lib.llama_sampler_chain_add(self._chain, sampler)
         self._penalizes = sampling.repeat_penalty != 1.0
 
@@ -38,11 +38,11 @@ class SamplerChain:
             self._chain = None
 
 
-def _samplers(sampling: Sampling, seed: int) -> list[Any]:
+def _samplers(sampling: Sampling, seed: int, n_vocab: int) -> list[Any]:
     chain = []
     if sampling.repeat_penalty != 1.0:
         penalty = lib.llama_sampler_init_penalties(
-            PENALTY_LAST_N, sampling.repeat_penalty, 0.0, 0.0
+            n_vocab, PENALTY_LAST_N, sampling.repeat_penalty, 0.0, 0.0
         )
         chain.append(penalty)
     if sampling.temperature <= 0.0:

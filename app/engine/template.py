@@ -17,6 +17,7 @@ from typing import Any
 import jinja2
 import jinja2.ext
 import jinja2.sandbox
+from jinja2.exceptions import SecurityError
 
 from app.core.errors import QT_TRANSLATE_NOOP, Message, PromptError
 from app.engine.protocol import PromptMessage
@@ -37,7 +38,7 @@ class _TemplateTimeout(BaseException):
     """Thrown into the rendering thread by the watchdog; a template cannot catch it."""
 
 
-class _TemplateRaised(Exception):
+class _TemplateRaisedError(Exception):
     """The template called raise_exception."""
 
 
@@ -48,7 +49,7 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         bounded = operator == "%" or (operator == "*" and numbers)
         if not bounded and max(_size(left), 1) * max(_size(right), 1) > _MAX_REPEAT:
-            raise jinja2.sandbox.SecurityError("a result too large")
+            raise SecurityError("a result too large")
         return super().call_binop(context, operator, left, right)
 
 
@@ -81,13 +82,13 @@ class ChatTemplate:
         """
         try:
             return self._render(messages)
-        except _TemplateRaised as error:
+        except _TemplateRaisedError as error:
             merged = _merge_system(messages)
             if merged == tuple(messages):
                 raise _template_error(error) from error
         try:
             return self._render(merged)
-        except _TemplateRaised as error:
+        except _TemplateRaisedError as error:
             raise _template_error(error) from error
 
     def _render(self, messages: Sequence[PromptMessage]) -> str:
@@ -99,8 +100,8 @@ class ChatTemplate:
             "tools": None,
         }
         try:
-            return _limited(lambda: _join(self._template.generate(values)), self._limit_s)
-        except (_TemplateRaised, PromptError):
+            return str(_limited(lambda: _join(self._template.generate(values)), self._limit_s))
+        except (_TemplateRaisedError, PromptError):
             raise
         except Exception as error:  # a template can raise anything Python can
             raise _template_error(error) from error
@@ -111,7 +112,7 @@ def _join(pieces: Any) -> str:
     for piece in pieces:
         n_chars += len(piece)
         if n_chars > _MAX_CHARS:
-            raise jinja2.sandbox.SecurityError("a prompt too large")
+            raise SecurityError("a prompt too large")
         parts.append(piece)
     return "".join(parts)
 
@@ -174,7 +175,7 @@ def _other_model() -> Message:
 
 
 def _raise_exception(message: object) -> None:
-    raise _TemplateRaised(str(message))
+    raise _TemplateRaisedError(str(message))
 
 
 def _strftime_now(pattern: str) -> str:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from app.core.errors import AppError, ModelFileError, PromptError
 from app.engine import protocol
+from app.engine.context import StoppedError
 from app.engine.model import NativeLog
 from app.engine.native import LLAMA_CPP_VERSION, StopFlag, lib
 from app.engine.protocol import (
@@ -30,7 +31,7 @@ from app.engine.protocol import (
     Sampling,
     Stop,
 )
-from app.engine.session import Session, Stopped
+from app.engine.session import Session
 from app.engine.usage import peak_rss_bytes
 
 HEARTBEAT_S = 2.0
@@ -54,9 +55,7 @@ class Worker:
         lib.llama_backend_init()
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
-        self.emit(
-            Hello(protocol.PROTOCOL_VERSION, LLAMA_CPP_VERSION, os.getpid())
-        )
+        self.emit(Hello(protocol.PROTOCOL_VERSION, LLAMA_CPP_VERSION, os.getpid()))
         while True:
             command = self._queue.get()
             self._busy.set()
@@ -93,7 +92,7 @@ class Worker:
             self._stop.set()
         try:
             self._dispatch(command)
-        except Stopped:
+        except StoppedError:
             pass
         except AppError as error:
             self.emit(_failed(error, request_id))

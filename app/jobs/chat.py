@@ -17,7 +17,6 @@ from app.core import settings as s
 from app.core.chat import (
     AnswerStats,
     ChatMessage,
-    Conversation,
     OpenConversation,
     Role,
     Status,
@@ -26,7 +25,8 @@ from app.core.chat import (
 from app.core.errors import QT_TRANSLATE_NOOP, AppError, StoreError
 from app.core.settings import Settings
 from app.core.store import Store
-from app.engine.protocol import Done, Generate, Load, PromptMessage, Sampling, Text
+from app.engine.protocol import Done, Generate, PromptMessage, Text
+from app.engine.requests import load_command, sampling
 from app.jobs.engine import EngineJob, EngineState, Phase
 from app.jobs.tasks import TaskThread
 
@@ -53,7 +53,7 @@ class ChatJob(QObject):
     answer_finished = Signal(object)  # ChatMessage
     send_failed = Signal(str, object)  # the text, to be put back, and the AppError
     trouble = Signal(object)  # AppError that concerns the whole window
-    dropped_changed = Signal(object)  # id of the first message the model still sees, or None
+    siblings_changed = Signal(int, object)  # message id, ids of it and its siblings
 
     def __init__(self, store: Store, settings: Settings, engine: EngineJob) -> None:
         super().__init__()
@@ -64,7 +64,6 @@ class ChatJob(QObject):
         self.open: OpenConversation | None = None
         self._system_prompt = settings.get(s.SYSTEM_PROMPT)
         self._running: _Running | None = None
-        self._asked: list[ChatMessage] = []
         self._waiting: Callable[[], None] | None = None
         self._save_timer = QTimer(self)
         self._save_timer.setInterval(SAVE_MS)
@@ -208,14 +207,8 @@ class ChatJob(QObject):
         loaded = self.engine.state.loaded
         name, variant = (loaded.name, loaded.variant) if loaded else ("", "")
 
-        def begun(message: ChatMessage) -> None:
-            self._running = _Running(message)
-            self._append(message)
-            self._save_timer.start()
-            self._ask_when_ready()
-
-        self._disk.submit(
-            lambda: self._store.add_message(
+        def begin() -> tuple[ChatMessage, tuple[int, ...]]:
+            message = self._store.add_message(
                 question.conversation_id,
                 question.id,
                 Role.ASSISTANT,
@@ -223,10 +216,19 @@ class ChatJob(QObject):
                 status=Status.PARTIAL,
                 model_name=name,
                 variant=variant,
-            ),
-            begun,
-            self.trouble.emit,
-        )
+            )
+            return message, self._store.sibling_ids(message.id)
+
+        def begun(result: tuple[ChatMessage, tuple[int, ...]]) -> None:
+            message, siblings = result
+            self._running = _Running(message)
+            self._append(message)
+            if len(siblings) > 1:
+                self.siblings_changed.emit(message.id, siblings)
+            self._save_timer.start()
+            self._ask_when_ready()
+
+        self._disk.submit(begin, begun, self.trouble.emit)
 
     def _ask_when_ready(self) -> None:
         state = self.engine.state
@@ -258,26 +260,14 @@ class ChatJob(QObject):
         return Generate(
             request_id=0,
             messages=tuple(messages),
-            sampling=sampling_from(self._settings),
+            sampling=sampling(self._settings),
             max_tokens=self._settings.get(s.MAX_TOKENS),
         )
 
     def _append(self, message: ChatMessage) -> None:
         assert self.open is not None
         self.open = replace(self.open, messages=(*self.open.messages, message))
-        if message.role is Role.ASSISTANT:
-            self._note_siblings(message)
         self.message_added.emit(message)
-
-    def _note_siblings(self, message: ChatMessage) -> None:
-        """After a regeneration: learn the new message's place among its siblings."""
-        conversation_id = message.conversation_id
-
-        def learned(opened: OpenConversation) -> None:
-            if self.open is not None and self.open.conversation.id == conversation_id:
-                self.open = replace(self.open, branches=opened.branches)
-
-        self._disk.submit(lambda: self._store.open_conversation(conversation_id), learned)
 
     # --- the engine's words -------------------------------------------------------------------
 
@@ -366,7 +356,7 @@ class ChatJob(QObject):
     def load_model(self, path: Path) -> None:
         """Load `path` with the settings in force. An answer being written is stopped and kept."""
         self._leave()
-        self.engine.load(load_from(self._settings, path))
+        self.engine.load(load_command(self._settings, path))
 
     def reload_model(self) -> None:
         """Load the same model again, after a change of the context or the like."""
@@ -379,25 +369,3 @@ class ChatJob(QObject):
         self.engine.close()
         self._disk.submit(self._store.close)
         self._disk.close()
-
-
-def sampling_from(settings: Settings) -> Sampling:
-    seed = settings.get(s.SEED)
-    return Sampling(
-        temperature=settings.get(s.TEMPERATURE),
-        top_k=settings.get(s.TOP_K),
-        top_p=settings.get(s.TOP_P),
-        min_p=settings.get(s.MIN_P),
-        repeat_penalty=settings.get(s.REPEAT_PENALTY),
-        seed=None if seed < 0 else seed,
-    )
-
-
-def load_from(settings: Settings, path: Path) -> Load:
-    return Load(
-        path=str(path),
-        n_ctx=settings.get(s.N_CTX),
-        n_threads=settings.get(s.N_THREADS),
-        flash_attn=settings.get(s.FLASH_ATTN),
-        kv_type=settings.get(s.KV_TYPE),
-    )

@@ -1,4 +1,4 @@
-"""The engine for the window: its events on the UI thread, its death survived, its restart capped."""
+"""The engine for the window: events on the UI thread, its death survived, its restart capped."""
 
 from __future__ import annotations
 
@@ -107,6 +107,10 @@ class EngineJob(QObject):
         self.start()
         self._set(EngineState(Phase.LOADING, load=load))
         self._send(load)
+
+    def refuse(self, error: AppError) -> None:
+        """There is nothing to load, and `error` says why."""
+        self._set(EngineState(Phase.FAILED, error=error))
 
     def generate(self, request: Generate) -> int:
         """Ask; the request's own id is put in. Returns that id."""

@@ -1,0 +1,131 @@
+"""Puts the window together: settings, store, engine, chat; and takes it apart again in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QIcon
+from PySide6.QtWidgets import QApplication
+
+import resources
+from app import paths
+from app.core import library
+from app.core import settings as s
+from app.core.errors import ModelFileError, StoreError
+from app.core.settings import Settings
+from app.core.store import Store
+from app.engine.requests import load_command
+from app.jobs.chat import ChatJob
+from app.jobs.engine import EngineJob
+from app.jobs.instance import Instance, Summons, summon_first
+from app.jobs.tasks import TaskThread
+from app.ui.theme import theme
+from app.ui.window import MainWindow
+
+
+class Application(QObject):
+    """Everything one running window needs. `store` holds the lock that makes it the only one."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._engine = EngineJob()
+        self._engine.start()  # imports llama.cpp while the window is being built
+        self._load_first_model()
+        self._instance = Instance(paths.data_dir())
+        self._instance.summoned.connect(self._on_summoned)
+        self._tasks = TaskThread("tasks")
+        self._chat = ChatJob(store, settings, self._engine)
+        self.window = MainWindow(self._chat, settings, self._tasks)
+
+    def show(self) -> None:
+        self.window.show()
+        self._chat.start()
+        QTimer.singleShot(0, self._instance.listen)
+
+    def open_files(self, files: Sequence[Path]) -> None:
+        for file in files[:1]:
+            self._chat.load_model(file)
+
+    def close(self) -> None:
+        self._instance.close()
+        self._chat.close()
+        self._tasks.close()
+
+    def _load_first_model(self) -> None:
+        """The model used last, where it is still there; else the starter."""
+        last = Path(self._settings.get(s.MODEL))
+        try:
+            path = last if last.is_file() else library.starter()
+        except ModelFileError as error:
+            self._engine.refuse(error)
+            return
+        self._engine.load(load_command(self._settings, path))
+
+    def _on_summoned(self, summons: Summons) -> None:
+        if summons.activation_token:
+            os.environ["XDG_ACTIVATION_TOKEN"] = summons.activation_token
+        window = self.window
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        self.open_files([Path(file) for file in summons.files])
+
+
+def run_window(files: Sequence[Path]) -> int:
+    """Show the window and run until it is closed; returns the exit code.
+
+    Raises AppError when it cannot be shown, or when another instance holds the store but does not
+    answer.
+    """
+    application = _make_qt_application()
+    try:
+        store = Store(paths.database_file(), paths.lock_file())
+    except StoreError:
+        if summon_first(paths.data_dir(), files):
+            return 0
+        raise
+    running = Application(store, Settings(paths.settings_file()))
+    _QuitOnSignals(application)
+    running.show()
+    running.open_files(files)
+    code = application.exec()
+    running.close()
+    return code
+
+
+def _make_qt_application() -> QApplication:
+    QCoreApplication.setApplicationName("Nibble")
+    QGuiApplication.setDesktopFileName("io.github.nibble_chat.Nibble")
+    application = QApplication([sys.argv[0]])
+    application.setStyle("Fusion")
+    application.setWindowIcon(QIcon(str(resources.path("icons/nibble.svg"))))
+    application.styleHints().colorSchemeChanged.connect(lambda _scheme: theme().refresh())
+    return application
+
+
+class _QuitOnSignals(QObject):
+    """Ctrl+C in a terminal and a polite kill close the window as its own button does.
+
+    Python's handlers run only between bytecodes, and an idle event loop runs none; so the signal's
+    number is written to a socket that Qt watches.
+    """
+
+    def __init__(self, application: QApplication) -> None:
+        super().__init__(application)
+        if sys.platform == "win32":
+            return
+        self._receiver, self._sender = socket.socketpair()
+        self._sender.setblocking(False)
+        signal.set_wakeup_fd(self._sender.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        notifier = QSocketNotifier(self._receiver.fileno(), QSocketNotifier.Type.Read, self)
+        notifier.activated.connect(lambda *_: application.closeAllWindows())

@@ -1,0 +1,158 @@
+"""The numbers that GGUF files use for types, each with its size, in one table each.
+
+Everything that computes a size or prints a type's name asks here. Source: llama.cpp at 0c1e57098,
+`ggml/include/ggml.h` (enum ggml_type), `ggml/src/ggml-common.h` (block structs),
+`ggml/include/gguf.h` (enum gguf_type), `include/llama.h` (enum llama_ftype).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class GgmlType(IntEnum):
+    """How a tensor's numbers are stored: value, weights per block, bytes per block."""
+
+    block_size: int
+    type_size: int
+
+    # Defaults only so that type checkers know `GgmlType(12)`, which looks a member up.
+    def __new__(cls, value: int, block_size: int = 1, type_size: int = 1) -> GgmlType:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.block_size = block_size
+        member.type_size = type_size
+        return member
+
+    F32 = 0, 1, 4
+    F16 = 1, 1, 2
+    Q4_0 = 2, 32, 18
+    Q4_1 = 3, 32, 20
+    Q5_0 = 6, 32, 22
+    Q5_1 = 7, 32, 24
+    Q8_0 = 8, 32, 34
+    Q8_1 = 9, 32, 36
+    Q2_K = 10, 256, 84
+    Q3_K = 11, 256, 110
+    Q4_K = 12, 256, 144
+    Q5_K = 13, 256, 176
+    Q6_K = 14, 256, 210
+    Q8_K = 15, 256, 292
+    IQ2_XXS = 16, 256, 66
+    IQ2_XS = 17, 256, 74
+    IQ3_XXS = 18, 256, 98
+    IQ1_S = 19, 256, 50
+    IQ4_NL = 20, 32, 18
+    IQ3_S = 21, 256, 110
+    IQ2_S = 22, 256, 82
+    IQ4_XS = 23, 256, 136
+    I8 = 24, 1, 1
+    I16 = 25, 1, 2
+    I32 = 26, 1, 4
+    I64 = 27, 1, 8
+    F64 = 28, 1, 8
+    IQ1_M = 29, 256, 56
+    BF16 = 30, 1, 2
+    TQ1_0 = 34, 256, 54
+    TQ2_0 = 35, 256, 66
+    MXFP4 = 39, 32, 17
+    NVFP4 = 40, 64, 36
+    Q1_0 = 41, 128, 18
+    Q2_0 = 42, 64, 18
+
+    @property
+    def bpw(self) -> float:
+        """Bits per weight."""
+        return self.type_size * 8 / self.block_size
+
+
+# Numbers that old files carry and llama.cpp no longer reads.
+REMOVED_TYPES = {
+    4: "Q4_2",
+    5: "Q4_3",
+    31: "Q4_0_4_4",
+    32: "Q4_0_4_8",
+    33: "Q4_0_8_8",
+    36: "IQ4_NL_4_4",
+    37: "IQ4_NL_4_8",
+    38: "IQ4_NL_8_8",
+}
+
+
+class FileType(IntEnum):
+    """`general.file_type`: the recipe a file was made with, LLAMA_FTYPE_MOSTLY_… in llama.h.
+
+    The names are what people call the variants. Left out, as removed: 4 (Q4_1_SOME_F16), 5 and 6
+    (Q4_2, Q4_3), 33–35 (Q4_0_4_4, Q4_0_4_8, Q4_0_8_8).
+    """
+
+    F32 = 0
+    F16 = 1
+    Q4_0 = 2
+    Q4_1 = 3
+    Q8_0 = 7
+    Q5_0 = 8
+    Q5_1 = 9
+    Q2_K = 10
+    Q3_K_S = 11
+    Q3_K_M = 12
+    Q3_K_L = 13
+    Q4_K_S = 14
+    Q4_K_M = 15
+    Q5_K_S = 16
+    Q5_K_M = 17
+    Q6_K = 18
+    IQ2_XXS = 19
+    IQ2_XS = 20
+    Q2_K_S = 21
+    IQ3_XS = 22
+    IQ3_XXS = 23
+    IQ1_S = 24
+    IQ4_NL = 25
+    IQ3_S = 26
+    IQ3_M = 27
+    IQ2_S = 28
+    IQ2_M = 29
+    IQ4_XS = 30
+    IQ1_M = 31
+    BF16 = 32
+    TQ1_0 = 36
+    TQ2_0 = 37
+    MXFP4_MOE = 38
+    NVFP4 = 39
+    Q1_0 = 40
+    Q2_0 = 41
+
+
+class GgufType(IntEnum):
+    """How a metadata value is stored."""
+
+    UINT8 = 0
+    INT8 = 1
+    UINT16 = 2
+    INT16 = 3
+    UINT32 = 4
+    INT32 = 5
+    FLOAT32 = 6
+    BOOL = 7
+    STRING = 8
+    ARRAY = 9
+    UINT64 = 10
+    INT64 = 11
+    FLOAT64 = 12
+
+
+# The struct code of each value that is neither a string nor an array. All are little-endian.
+SCALAR_CODES = {
+    GgufType.UINT8: "B",
+    GgufType.INT8: "b",
+    GgufType.UINT16: "H",
+    GgufType.INT16: "h",
+    GgufType.UINT32: "I",
+    GgufType.INT32: "i",
+    GgufType.FLOAT32: "f",
+    GgufType.BOOL: "?",
+    GgufType.UINT64: "Q",
+    GgufType.INT64: "q",
+    GgufType.FLOAT64: "d",
+}
