@@ -14,7 +14,7 @@ def main() -> int:
     if arguments[:1] == ["--child"] and len(arguments) == 2:
         from app.child import run_child
 
-        return run_child(arguments[1])
+        run_child(arguments[1])
     from app.cli import run
 
     return run(arguments)

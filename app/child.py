@@ -15,8 +15,9 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from app.core.errors import QT_TRANSLATE_NOOP, EngineError
 
@@ -115,18 +116,27 @@ def command_line(name: str) -> list[str]:
     return [sys.executable, "-P", "-m", "app", "--child", name]
 
 
-def run_child(name: str) -> int:
-    """Be the child `name`, on the standard streams. Returns the exit code.
+def run_child(name: str) -> NoReturn:
+    """Be the child `name`, on the standard streams, and end with it.
 
     Stdout is duplicated and fd 1 pointed at stderr first, so that no native print and no stray
-    print() can break into a line.
+    print() can break into a line. The end is os._exit: a thread waits in a read of stdin, and an
+    orderly shutdown of the interpreter aborts on that.
     """
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
-    module = importlib.import_module(CHILDREN[name])
-    module.main(sys.stdin.buffer, events)
-    return 0
+    code = 1
+    try:
+        importlib.import_module(CHILDREN[name]).main(sys.stdin.buffer, events)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            events.flush()
+            sys.stderr.flush()
+        os._exit(code)
 
 
 def exit_at_end_of(commands: BinaryIO) -> None:

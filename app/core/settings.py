@@ -120,7 +120,7 @@ MIN_P = Setting(
 )
 REPEAT_PENALTY = Setting(
     "sampling.repeat_penalty",
-    1.1,
+    1.05,
     _("settings", "Repeat penalty"),
     _("settings", "Makes tokens of the last 64 less likely. 1 is off."),
     minimum=1.0,

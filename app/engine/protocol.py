@@ -37,7 +37,7 @@ class Sampling(msgspec.Struct, frozen=True):
     top_k: int = 40
     top_p: float = 0.95
     min_p: float = 0.05
-    repeat_penalty: float = 1.1
+    repeat_penalty: float = 1.05
     seed: int | None = None
 
 

@@ -99,6 +99,12 @@ def font(step: str = BODY, weight: int = 400) -> QFont:
     return result
 
 
+def px(value: float) -> int:
+    """`value` pixels of the drawings at the text size in force: everything grows with the text."""
+    body_px = QGuiApplication.font().pixelSize()
+    return round(value * body_px / tokens()["type"][BODY]["px"]) if body_px > 0 else round(value)
+
+
 def palette() -> QPalette:
     """The palette for the theme in force, disabled colours included."""
     colors = theme().color

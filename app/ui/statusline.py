@@ -1,0 +1,82 @@
+"""The line at the bottom: what the model does, that nothing leaves, how fast and how full."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout
+
+from app.jobs.engine import EngineState, Phase
+from app.ui import words
+from app.ui.controls import ElidedLabel, IconLabel, Surface, label, set_text
+from app.ui.figures import Figures
+from app.ui.theme import px, theme
+
+
+class StatusLine(Surface):
+    def __init__(self) -> None:
+        super().__init__("sidebar")
+        self._narrow = False
+        self._icon = IconLabel("cpu", "textSecondary", 14)
+        self._phase = ElidedLabel()
+        self._phase.setProperty("step", "small")
+        self._phase.setProperty("tone", "secondary")
+        self._phase.setAccessibleName(self.tr("What the model does"))
+        self._offline = label("", "small", "secondary")
+        self._speed = label("", "small", "secondary")
+        self._context = label("", "small", "secondary")
+        self._row = QHBoxLayout(self)
+        self._row.addWidget(self._icon)
+        self._row.addWidget(self._phase)
+        self._row.addSpacing(8)
+        self._row.addWidget(IconLabel("offline", "textSecondary", 14))
+        self._row.addWidget(self._offline)
+        self._row.addStretch(1)
+        self._row.addWidget(self._speed)
+        self._row.addSpacing(8)
+        self._row.addWidget(self._context)
+        self.set_narrow(False)
+        theme().changed.connect(self._place)
+        self._place()
+
+    def _place(self) -> None:
+        self.setFixedHeight(px(28))
+        self._row.setContentsMargins(px(12), 0, px(12), 0)
+        self._row.setSpacing(px(6))
+
+    def set_narrow(self, narrow: bool) -> None:
+        long, short = self.tr("Offline: nothing has left this computer"), self.tr("Offline")
+        self._offline.setText(short if narrow else long)
+        self._offline.setToolTip(long)
+
+    def show_figures(self, figures: Figures) -> None:
+        failed = figures.state.phase is Phase.FAILED
+        self._icon.show_icon("tight" if failed else "cpu", "tight" if failed else "textSecondary")
+        set_text(self._phase, self._phase_text(figures.state, figures.model_name))
+        tps = figures.tps
+        set_text(self._speed, self.tr("{n} tokens/s").format(n=words.speed(tps)) if tps else "")
+        set_text(self._context, self._context_text(figures))
+
+    def _phase_text(self, state: EngineState, name: str) -> str:
+        loaded = state.loaded
+        place = {"device": loaded.device, "n": words.count(loaded.n_threads)} if loaded else {}
+        if state.phase is Phase.READING and state.n_to_read:
+            return self.tr("Reading the prompt, {done} of {total} tokens").format(
+                done=words.count(state.n_read), total=words.count(state.n_to_read)
+            )
+        texts = {
+            Phase.NONE: self.tr("No model is loaded"),
+            Phase.LOADING: self.tr("Loading {name}…").format(name=name),
+            Phase.READING: self.tr("Reading the prompt"),
+            Phase.FAILED: self.tr("Model stopped"),
+        }
+        if state.phase in texts:
+            return texts[state.phase]
+        if state.phase is Phase.WRITING:
+            return self.tr("Writing on {device}, {n} threads").format(**place)
+        return self.tr("Ready on {device}, {n} threads").format(**place)
+
+    def _context_text(self, figures: Figures) -> str:
+        if figures.loaded is None or figures.n_used is None:
+            return ""
+        return self.tr("{used} of {n_ctx} tokens").format(
+            used=words.count(figures.n_used), n_ctx=words.count(figures.loaded.n_ctx)
+        )

@@ -1,0 +1,323 @@
+"""Writes blocks of Markdown into a QTextDocument, so that only the end of it is ever rewritten.
+
+`write` adds a block at the end, `commit` makes what is there final, `rewind` takes everything after
+the last commit out again. What a document cannot draw itself (chips behind code, bars beside
+quotes, rules, the frames of tables) is noted in `marks` for the view to paint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from markdown_it.token import Token
+from PySide6.QtGui import QTextBlockFormat, QTextCursor, QTextDocument, QTextList, QTextListFormat
+
+from app.ui.transcript import look as looks
+from app.ui.transcript.blocks import Block, Kind
+from app.ui.transcript.body import gap, shape
+from app.ui.transcript.look import Look
+from app.ui.transcript.markdown import is_knotty, is_web_link, parse, parse_inline
+from app.ui.transcript.tables import COLUMNS_MAX, TableMark, table_rows, write_table
+from app.ui.transcript.text import dedent
+
+_LINE = "\u2028"
+_BULLETS = (QTextListFormat.Style.ListDisc, QTextListFormat.Style.ListCircle)
+_FLAGS = {"strong": looks.BOLD, "em": looks.ITALIC, "s": looks.STRIKE}
+_QUOTES_MAX = 12
+
+
+@dataclass(slots=True)
+class Marks:
+    """What the view paints itself. Positions are characters of the document."""
+
+    chips: list[tuple[int, int]] = field(default_factory=list)
+    quotes: list[tuple[int, int, int]] = field(default_factory=list)
+    rules: list[int] = field(default_factory=list)
+    codes: list[tuple[int, int]] = field(default_factory=list)
+    tables: list[TableMark] = field(default_factory=list)
+
+    def forget_after(self, position: int) -> None:
+        for marks in (self.chips, self.quotes, self.codes):
+            while marks and marks[-1][1] > position:
+                marks.pop()
+        while self.rules and self.rules[-1] > position:
+            self.rules.pop()
+        while self.tables and self.tables[-1].position >= position:
+            self.tables.pop()
+
+
+@dataclass(slots=True)
+class _OpenList:
+    format: QTextListFormat
+    made: QTextList | None = None
+    items: int = 0
+
+
+class Writer:
+    """The only one that writes into `document`."""
+
+    def __init__(
+        self, document: QTextDocument, look: Look, token: str = "text", flags: int = 0
+    ) -> None:
+        self.marks = Marks()
+        self._look = look
+        self._token = self._word_token = token
+        self._cursor = QTextCursor(document)
+        self._plain_char = look.char(flags, token)
+        self._plain_line = 18 if flags & looks.SMALL else 22
+        self._fresh = True  # the last paragraph is still unused
+        self._committed = (0, True, "")
+        self._shape = ""
+        self._lists: list[_OpenList] = []
+        self._quotes = 0
+        self._depth = 0
+        self._gap = 0
+        self._awaits_item = False
+        self._heading = 0
+
+    @property
+    def cursor(self) -> QTextCursor:
+        return self._cursor
+
+    @property
+    def look(self) -> Look:
+        return self._look
+
+    def commit(self) -> None:
+        self._committed = (self._cursor.position(), self._fresh, self._shape)
+
+    def rewind(self) -> None:
+        position, self._fresh, self._shape = self._committed
+        self._cursor.setPosition(position)
+        self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+        self._cursor.removeSelectedText()
+        self.marks.forget_after(position)
+
+    def write(self, block: Block) -> None:
+        """Add `block` at the end."""
+        self._gap = gap(self._shape, block) if self._shape else 0
+        self._depth = block.depth
+        self._lists.clear()
+        self._quotes = 0
+        if block.kind is Kind.PLAIN:
+            self._write_plain(block.source)
+        elif block.literal or is_knotty(block.source):
+            self._write_literal(block.source)
+        elif block.inline:
+            self._paragraph()
+            self._inline(parse_inline(block.source)[0].children or [])
+        else:
+            self._write_tokens(parse(_source(block)), bool(block.prefix))
+        self._shape = shape(block)
+
+    def _write_plain(self, source: str) -> None:
+        """Each line is a paragraph: the text may be long."""
+        for line in source.removesuffix("\n").split("\n"):
+            self._paragraph(self._plain_line)
+            self._cursor.insertText(line, self._plain_char)
+            self._gap = 0
+
+    def _write_literal(self, source: str) -> None:
+        self._paragraph()
+        text = source.strip("\n").replace("\n", _LINE)
+        self._cursor.insertText(text, self._plain_char)
+
+    def _write_tokens(self, tokens: list[Token], is_rest_of_table: bool) -> None:
+        i = 0
+        while i < len(tokens):
+            token = tokens[i]
+            if token.type == "table_open":
+                i = self._table(tokens, i, is_rest_of_table)
+            elif token.type == "inline":
+                self._inline(token.children or [])
+            else:
+                handler = getattr(self, "_on_" + token.type, None)
+                if handler is not None:
+                    handler(token)
+            i += 1
+
+    # What each token does
+
+    def _on_paragraph_open(self, _token: Token) -> None:
+        self._paragraph()
+
+    def _on_paragraph_close(self, _token: Token) -> None:
+        self._gap = 12
+
+    def _on_heading_open(self, token: Token) -> None:
+        if self._shape:
+            self._gap = max(self._gap, 20) if not self._quotes else self._gap
+        large = token.tag in ("h1", "h2")
+        self._heading = looks.TITLE | looks.HEADING if large else looks.HEADING
+        self._paragraph(28 if large else 22)
+
+    def _on_heading_close(self, _token: Token) -> None:
+        self._heading = 0
+        self._gap = 8
+        self._shape = "heading"
+
+    def _on_bullet_list_open(self, _token: Token) -> None:
+        self._open_list(_BULLETS[min(len(self._lists), 1)])
+
+    def _on_ordered_list_open(self, token: Token) -> None:
+        self._open_list(QTextListFormat.Style.ListDecimal, int(token.attrGet("start") or 1))
+
+    def _on_bullet_list_close(self, _token: Token) -> None:
+        self._lists.pop()
+        self._gap = 12
+
+    _on_ordered_list_close = _on_bullet_list_close
+
+    def _on_list_item_open(self, _token: Token) -> None:
+        self._awaits_item = True
+        if self._lists[-1].items or len(self._lists) > 1:
+            self._gap = 4
+        self._lists[-1].items += 1
+
+    def _on_list_item_close(self, _token: Token) -> None:
+        if self._awaits_item:
+            self._paragraph()
+
+    def _on_blockquote_open(self, _token: Token) -> None:
+        self._quotes = min(self._quotes + 1, _QUOTES_MAX)
+
+    def _on_blockquote_close(self, _token: Token) -> None:
+        self._quotes -= 1
+        self._gap = 12
+
+    def _on_hr(self, _token: Token) -> None:
+        self._paragraph(9)
+        self.marks.rules.append(self._cursor.position())
+        self._gap = 12
+
+    def _on_code_block(self, token: Token) -> None:
+        """Code inside a quote, or indented: no card of its own, a shaded paragraph."""
+        self._paragraph(20)
+        start = self._cursor.position()
+        text = token.content.rstrip("\n").replace("\n", _LINE)
+        self._cursor.insertText(text, self._look.char(looks.CODE, self._token))
+        self.marks.codes.append((start, self._cursor.position()))
+        self._gap = 12
+
+    _on_fence = _on_code_block
+
+    # Paragraphs and what is in them
+
+    def _open_list(self, style: QTextListFormat.Style, start: int = 1) -> None:
+        made = QTextListFormat()
+        made.setStyle(style)
+        made.setIndent(self._depth + len(self._lists) + 1)
+        made.setStart(start)
+        self._lists.append(_OpenList(made))
+
+    def _paragraph(self, line: int = 22) -> None:
+        """Begin a paragraph at the end of the document."""
+        is_item = self._awaits_item and bool(self._lists)
+        depth = 0 if is_item else self._depth + len(self._lists)
+        made = self._look.block(line, self._gap, depth, self._quotes)
+        if self._fresh:
+            self._cursor.setBlockFormat(made)
+            self._fresh = False
+        else:
+            self._cursor.insertBlock(made)
+        if is_item:
+            self._add_to_list(self._lists[-1])
+            self._awaits_item = False
+        if self._quotes:
+            self._note_quote()
+        self._gap = 0
+        self._shape = self._shape or "text"
+
+    def _add_to_list(self, opened: _OpenList) -> None:
+        if opened.made is None:
+            opened.made = self._cursor.createList(opened.format)
+        else:
+            opened.made.add(self._cursor.block())
+
+    def _note_quote(self) -> None:
+        at, quotes = self._cursor.position(), self.marks.quotes
+        if quotes and quotes[-1][2] == self._quotes and quotes[-1][1] == at - 1:
+            quotes[-1] = (quotes[-1][0], at, self._quotes)
+        else:
+            quotes.append((at, at, self._quotes))
+
+    def _inline(self, children: list[Token]) -> None:
+        self.write_inline(self._with_task(children), self._heading)
+        if self.marks.quotes and self._quotes:
+            start, _, level = self.marks.quotes[-1]
+            self.marks.quotes[-1] = (start, self._cursor.position(), level)
+
+    def _with_task(self, children: list[Token]) -> list[Token]:
+        """The children without "[ ] " or "[x] ", which become the box of the list item."""
+        first = children[0] if children else None
+        item = self._lists and self._cursor.currentList() is not None
+        if first is None or first.type != "text" or not item:
+            return children
+        if first.content[:4].lower() not in ("[ ] ", "[x] "):
+            return children
+        done = first.content[1] != " "
+        first.content = first.content[4:]
+        made = QTextBlockFormat()
+        marker = QTextBlockFormat.MarkerType
+        made.setMarker(marker.Checked if done else marker.Unchecked)
+        self._cursor.mergeBlockFormat(made)
+        return children
+
+    def write_inline(self, children: list[Token], flags: int = 0, token: str = "") -> None:
+        """Words with their emphasis, code and links, at the cursor."""
+        self._word_token = token or self._token
+        links: list[str] = []
+        for child in children:
+            name, _, end = child.type.rpartition("_")
+            if name in _FLAGS:
+                flags = flags | _FLAGS[name] if end == "open" else flags & ~_FLAGS[name]
+            elif child.type == "link_open":
+                links.append(str(child.attrGet("href") or ""))
+            elif child.type == "link_close":
+                self._close_link(links.pop(), flags)
+            else:
+                self._word(child, flags, links[-1] if links else "")
+
+    def _word(self, token: Token, flags: int, href: str) -> None:
+        text = token.content
+        if token.type == "code_inline":
+            start = self._cursor.position()
+            self._insert(text, flags | looks.CODE, href)
+            self.marks.chips.append((start, self._cursor.position()))
+        elif token.type in ("softbreak", "hardbreak"):
+            self._insert(_LINE, flags, href)
+        elif token.type == "image":
+            self._insert(f"{text} ({token.attrGet('src') or ''})", flags, "")
+        elif text:
+            self._insert(text.replace("\n", _LINE), flags, href)
+
+    def _close_link(self, href: str, flags: int) -> None:
+        """A target that cannot be opened is shown, so that nobody is misled by its text."""
+        if href and not is_web_link(href):
+            self._insert(f" ({href})", flags, "")
+
+    def _insert(self, text: str, flags: int, href: str) -> None:
+        target = href if href and is_web_link(href) else ""
+        self._cursor.insertText(text, self._look.char(flags, self._word_token, target))
+
+    def _table(self, tokens: list[Token], start: int, is_rest: bool) -> int:
+        """Write the table that begins at `start`. Returns where its last token is."""
+        rows, end = table_rows(tokens, start)
+        if len(rows[0]) > COLUMNS_MAX:
+            self._write_literal("\n".join(" | ".join(cell.text for cell in row) for row in rows))
+            return end
+        left = (self._depth + len(self._lists)) * looks.LIST_STEP + self._quotes * looks.QUOTE_STEP
+        mark = write_table(self, rows, self._gap, left, is_rest)
+        self.marks.tables.append(mark)
+        self._cursor.setBlockFormat(self._look.block(1))
+        self._fresh = True
+        self._gap = 12
+        self._shape = self._shape or "text"
+        return end
+
+
+def _source(block: Block) -> str:
+    text = block.prefix + block.source
+    if not block.indent:
+        return text
+    return "\n".join(dedent(line, block.indent) for line in text.split("\n"))

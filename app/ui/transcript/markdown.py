@@ -1,0 +1,54 @@
+"""The Markdown parser as the transcript wants it, and what may be a link.
+
+HTML is text, nothing is turned into a link that was not written as one, and images are words.
+Only http, https and mailto lead anywhere.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+_SCHEMES = ("http", "https", "mailto")
+_BRACKETS_MAX = 120
+_MARKS_MAX = 600
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 60})
+    parser.enable(["table", "strikethrough"])
+    # A definition would take its line out of sight, and could not reach other blocks anyway.
+    parser.disable("reference")
+    return parser
+
+
+def parse(source: str) -> list[Token]:
+    return _parser().parse(source)
+
+
+def parse_inline(source: str) -> list[Token]:
+    return _parser().parseInline(source)
+
+
+def is_knotty(source: str) -> bool:
+    """Whether the parser would spend its time on marks that mean nothing: show it as it is."""
+    return (
+        source.count("[") > _BRACKETS_MAX
+        or source.count("*") + source.count("_") + source.count("~") > _MARKS_MAX
+        or source.count("<") + source.count("&") > _MARKS_MAX
+    )
+
+
+def is_web_link(href: str) -> bool:
+    """Whether `href` is an address that may be opened, after asking."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return False
+    if parts.scheme == "mailto":
+        return bool(parts.path)
+    return parts.scheme in _SCHEMES and bool(parts.netloc)

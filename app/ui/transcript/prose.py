@@ -1,0 +1,69 @@
+"""Shows one segment of prose: Markdown, or text as it is."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app.ui.transcript.blocks import Block
+from app.ui.transcript.body import Segment
+from app.ui.transcript.document import Marks, Writer
+from app.ui.transcript.host import Host
+from app.ui.transcript.look import Look
+from app.ui.transcript.marks import paint_marks
+from app.ui.transcript.textview import TextView
+
+
+class ProseView(TextView):
+    """Some blocks of Markdown, or of plain text. Follows its segment while that grows."""
+
+    def __init__(
+        self, parent: QWidget, host: Host, look: Look, token: str = "text", flags: int = 0
+    ) -> None:
+        super().__init__(parent, host, look)
+        self._writer = Writer(self.document(), look, token, flags)
+        self._written = 0
+        self._tail: list[Block] = []
+
+    @property
+    def marks(self) -> Marks:
+        return self._writer.marks
+
+    def show_segment(self, segment: Segment) -> None:
+        """Write what is new in `segment`; blocks that were written before are not touched."""
+        new = segment.blocks[self._written :]
+        if not new and segment.tail == self._tail:
+            return
+        # Unheard: a screen reader is told when the answer is finished, not at every word.
+        self.document().blockSignals(True)
+        cursor = self._writer.cursor
+        cursor.beginEditBlock()
+        self._writer.rewind()
+        for block in new:
+            self._writer.write(block)
+        self._writer.commit()
+        for block in segment.tail:
+            self._writer.write(block)
+        cursor.endEditBlock()
+        self.document().blockSignals(False)
+        self._written = len(segment.blocks)
+        self._tail = list(segment.tail)
+
+    def fit(self, width: int) -> int:
+        for table in self.marks.tables:
+            table.fit(width)
+        return super().fit(width)
+
+    def natural_width(self) -> int:
+        """How wide the text is once it is wrapped."""
+        return math.ceil(self.document().idealWidth())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setClipRegion(event.region())
+        paint_marks(painter, self.document(), self.marks, self._look, self.width())
+        painter.end()
+        super().paintEvent(event)

@@ -1,0 +1,97 @@
+"""Words and figures for people: sentences translated, sizes, counts and dates in the user's locale.
+
+The only place that turns a `Message` or a number into text, so that all of the window says the
+same thing the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from app.core.errors import Message
+
+_GB, _MB, _KB = 1e9, 1e6, 1e3
+_SIZE_WORD = re.compile(r"\d+([.,]\d+)?[BM]", re.IGNORECASE)
+
+
+def translate(message: Message) -> str:
+    """The sentence in the user's language, its places filled."""
+    text = QCoreApplication.translate(message.context, message.template)
+    if not message.args:
+        return text
+    return text.format(**{name: _place(value) for name, value in message.args})
+
+
+def _place(value: str | int | float) -> str:
+    if isinstance(value, int):
+        return count(value)
+    return value if isinstance(value, str) else decimal(value)
+
+
+def count(value: int) -> str:
+    """1204 as "1,204"."""
+    return QLocale().toString(value)
+
+
+def decimal(value: float, n_digits: int = 1) -> str:
+    return QLocale().toString(float(value), "f", n_digits)
+
+
+def size(n_bytes: float, n_digits: int | None = None) -> str:
+    """Bytes as "3.88 GB" or "98 MB"; three figures unless `n_digits` after the point are named."""
+    if n_bytes >= _GB:
+        return f"{_scaled(n_bytes / _GB, n_digits)} GB"
+    if n_bytes >= _MB:
+        return f"{decimal(n_bytes / _MB, 0)} MB"
+    return f"{decimal(n_bytes / _KB, 0)} kB"
+
+
+def gigabytes(n_bytes: float, n_digits: int = 2) -> str:
+    """The bare figure, where the unit stands beside it."""
+    return decimal(n_bytes / _GB, n_digits)
+
+
+def _scaled(value: float, n_digits: int | None) -> str:
+    if n_digits is None:
+        n_digits = 2 if value < 10 else 1 if value < 100 else 0
+    return decimal(value, 0 if value >= 100 else n_digits)
+
+
+def speed(tps: float) -> str:
+    """Tokens per second, three figures at most."""
+    return decimal(tps, 0 if tps >= 100 else 1)
+
+
+def seconds(milliseconds: float) -> str:
+    """A duration as "0.41 s"."""
+    value = milliseconds / 1000
+    return f"{decimal(value, 2 if value < 10 else 1)} s"
+
+
+def short_model_name(name: str) -> str:
+    """What a model is called in passing: "SmolLM2 135M Instruct" is "SmolLM2"."""
+    kept: list[str] = []
+    for word in name.split():
+        if kept and _SIZE_WORD.fullmatch(word):
+            break
+        kept.append(word)
+    return " ".join(kept)
+
+
+def day_of(timestamp: float) -> date:
+    return datetime.fromtimestamp(timestamp).date()
+
+
+def row_time(timestamp: float, today: date) -> str:
+    """What a list row says about when: the time, the weekday, or the date."""
+    moment = datetime.fromtimestamp(timestamp)
+    locale = QLocale()
+    if moment.date() >= today - timedelta(days=1):
+        return locale.toString(moment.time(), QLocale.FormatType.ShortFormat)
+    if moment.date() > today - timedelta(days=7):
+        return locale.dayName(moment.isoweekday(), QLocale.FormatType.ShortFormat)
+    pattern = "d MMM" if moment.year == today.year else "MMM yyyy"
+    return locale.toString(moment.date(), pattern)
