@@ -132,10 +132,8 @@ class ReasoningSplitter:
             self._close, self._held, self._trim = "", tail, True
             return head.rstrip("\n")
         keep = _overlap(self._held, self._close)
-        head, self._held = (
-            self._held[: len(self._held) - keep],
-            self._held[len(self._held) - keep :],
-        )
+        head = self._held[: len(self._held) - keep].rstrip("\n")
+        self._held = self._held[len(head) :]
         return head
 
     def _take_text(self) -> str:

@@ -19,7 +19,7 @@ from app.ui.transcript.view import Transcript
 from app.ui.trouble import TroubleCard
 from app.ui.words import short_model_name
 
-_COMPOSER_PX = 664
+_COMPOSER_PX, _FIRST_PX = 664, 640
 
 
 class View(StrEnum):
@@ -76,7 +76,8 @@ class ChatColumn(Surface):
         self._bottom = QVBoxLayout(bottom)
         for widget in (self.prompts, self.send_trouble, self.composer):
             self._bottom.addWidget(widget)
-        self._column.addWidget(Centered(bottom, _COMPOSER_PX))
+        self._centered = Centered(bottom, _COMPOSER_PX)
+        self._column.addWidget(self._centered)
 
     def _place(self) -> None:
         self._bottom.setContentsMargins(0, px(8), 0, px(16))
@@ -91,6 +92,7 @@ class ChatColumn(Surface):
         pages = {View.EMPTY: self._empty, View.FIRST_START: self.first_start}
         self._stack.setCurrentWidget(pages.get(view, self.transcript))
         first = view is View.FIRST_START
+        self._centered.set_max(_FIRST_PX if first else _COMPOSER_PX)
         self.bar.setVisible(not first)
         self._bar_line.setVisible(not first)
         self.prompts.setVisible(view is not View.TRANSCRIPT and not self._read_only)

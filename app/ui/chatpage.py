@@ -1,29 +1,292 @@
-"""The chat page: what the user does becomes calls of the ChatJob, and what it says is shown."""
+"""The chat page: the list, the column and the inspector, and what they do with each other.
+
+What concerns the open conversation is in `app.ui.chatlink`; here is what concerns the page.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.core import settings as s
-from app.core.chat import ChatMessage, Conversation, OpenConversation, Role
-from app.core.errors import AppError
+from app.core.chat import Conversation
 from app.jobs.chat import ChatJob
-from app.jobs.engine import EngineState, Phase
+from app.jobs.engine import EngineState
 from app.jobs.tasks import TaskThread
-from app.ui import links
-from app.ui.announce import announce_answer
 from app.ui.chatcolumn import ChatColumn, View
+from app.ui.chatlink import ChatLink
 from app.ui.conversations import ConversationPanel
-from app.ui.deletion import ask_to_delete
 from app.ui.figures import FigureFeed, Figures
 from app.ui.firstside import FirstStartSide
 from app.ui.hardwarecard import HardwareCard
 from app.ui.hardwarelook import HardwareLook
 from app.ui.inspector import Inspector
-from app.ui.memory import first_seen
 from app.ui.models import Models
 from app.ui.panels import Panels, SidePanel
 from app.ui.prefs import Prefs
+from app.ui.questions import ask_to_delete
 from app.ui.theme import tokens
+
+
+class ChatPage(QWidget):
+    title_changed = Signal(str)
+
+    def __init__(
+        self, chat: ChatJob, prefs: Prefs, models: Models, feed: FigureFeed, tasks: TaskThread
+    ) -> None:
+        super().__init__()
+        self._chat, self._prefs, self._models, self._feed = chat, prefs, models, feed
+        self._conversations: tuple[Conversation, ...] | None = None  # None until the store has said
+        self._has_room = True
+        self.list = ConversationPanel(read_only=chat.read_only)
+        self.column = ChatColumn(read_only=chat.read_only)
+        self.inspector = Inspector(prefs, read_only=chat.read_only)
+        self._list_panel = SidePanel(
+            self.list, tokens()["size"]["conversationList"], at_left=True
+        )
+        self._inspector_panel = SidePanel(
+            self.inspector, tokens()["size"]["inspector"], at_left=False
+        )
+        self._list_panel.is_wanted = prefs.get(s.SHOW_LIST)
+        self._inspector_panel.is_wanted = prefs.get(s.SHOW_INSPECTOR)
+        self.panels = Panels(self._list_panel, self.column, self._inspector_panel)
+        self._hardware_card = HardwareCard()
+        self._side = FirstStartSide(self._hardware_card)
+        self._hardware = HardwareLook(chat.engine, tasks, self)
+        self._has_looked = False
+        self.link = ChatLink(chat, self.column, self)
+        self._lay_out()
+        self._connect_chat()
+        self._connect_parts()
+        self._show_open(None)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.panels, 1)
+        row.addWidget(self._side)
+        self._side.hide()
+
+    def _connect_chat(self) -> None:
+        chat = self._chat
+        chat.conversations_changed.connect(self._on_conversations)
+        chat.conversation_opened.connect(self._show_open)
+        chat.message_added.connect(self._choose_view)
+        self._feed.changed.connect(self._on_figures)
+        self._models.listed.connect(self._on_models)
+        self._models.refused.connect(self.column.model_trouble.show_error)
+        self._models.accepted.connect(self.column.model_trouble.hide)
+        self._hardware.free_found.connect(self.inspector.memory.show_free)
+        self._hardware.measured.connect(self._hardware_card.show_hardware)
+        self._hardware.probed.connect(self._hardware_card.show_devices)
+        self._hardware.probe_failed.connect(self._hardware_card.show_probe_failed)
+
+    def _connect_parts(self) -> None:
+        bar, column = self.column.bar, self.column
+        self.list.new_requested.connect(self.new_conversation)
+        self.list.open_requested.connect(self._open)
+        self.list.rename_requested.connect(self._chat.rename)
+        self.list.delete_requested.connect(self._ask_to_delete)
+        bar.list_toggled.connect(self.toggle_list)
+        bar.inspector_toggled.connect(self.toggle_inspector)
+        bar.new_requested.connect(self.new_conversation)
+        bar.renamed.connect(self._rename_open)
+        bar.delete_requested.connect(self._delete_open)
+        bar.picker.list_requested.connect(self._models.scan)
+        bar.picker.chosen.connect(self._models.choose)
+        column.choose_model.connect(self._choose_another_model)
+        column.try_load_again.connect(self._models.try_again)
+        column.loading.cancelled.connect(self._chat.engine.cancel_load)
+        column.composer.submitted.connect(self._send)
+        column.prompts.chosen.connect(self._send)
+        column.composer.stop_requested.connect(self._chat.stop)
+        self.inspector.system_prompt_edited.connect(self._chat.set_system_prompt)
+        self.inspector.reload_requested.connect(self._reload)
+        self.panels.changed.connect(self._show_panel_buttons)
+
+    # --- what the user does -------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Hand over what has been typed into the panels but not yet taken up."""
+        self.inspector.prompt.hand_over()
+        self._prefs.flush()
+
+    def new_conversation(self) -> None:
+        if not self._chat.read_only:
+            self.flush()
+            self._chat.new_conversation()
+            self.panels.close_overlays()
+            self.column.composer.focus()
+
+    def _open(self, conversation_id: int) -> None:
+        self.flush()
+        self._chat.open_conversation(conversation_id)
+        self.panels.close_overlays()
+        self.column.composer.focus()
+
+    def _send(self, text: str) -> None:
+        self.flush()
+        self.link.send(text)
+        self._choose_view()
+
+    def _reload(self) -> None:
+        self.flush()
+        self._chat.reload_model()
+
+    def _rename_open(self, title: str) -> None:
+        if self._chat.open is not None:
+            self._chat.rename(self._chat.open.conversation.id, title)
+
+    def _delete_open(self) -> None:
+        if self._chat.open is not None:
+            self._ask_to_delete(self._known(self._chat.open.conversation))
+
+    def _ask_to_delete(self, conversation: Conversation) -> None:
+        ask_to_delete(
+            self, conversation.title, lambda: self._chat.delete_conversation(conversation.id)
+        )
+
+    def _choose_another_model(self) -> None:
+        if self.column.bar.isVisible():
+            self.open_picker()
+        else:
+            self.column.bar.picker.ask_for_file()
+
+    def open_picker(self) -> None:
+        if self.column.bar.isVisible():
+            self.column.bar.picker.open_menu()
+
+    def begin_rename(self) -> None:
+        """F2: the row of the list that has the focus, else the open conversation."""
+        if not self.list.begin_rename():
+            self.column.bar.title.begin()
+
+    def toggle_list(self) -> None:
+        self.panels.toggle(self._list_panel)
+        self._prefs.set(s.SHOW_LIST, self._list_panel.is_wanted)
+        if self.panels.is_shown(self._list_panel) and not self._list_panel.is_docked:
+            self.list.focus_search()
+
+    def toggle_inspector(self) -> None:
+        self.panels.toggle(self._inspector_panel)
+        self._prefs.set(s.SHOW_INSPECTOR, self._inspector_panel.is_wanted)
+
+    def find(self) -> None:
+        """Ctrl+F: the search field of the list, made visible where it is not."""
+        if not self.panels.is_shown(self._list_panel):
+            self.toggle_list()
+        self.list.focus_search()
+
+    def escape(self) -> bool:
+        """Stop the answer, else close an overlay; whether there was something to do."""
+        if self.link.is_busy:
+            self._chat.stop()
+            return True
+        if self.panels.close_overlays():
+            self.column.composer.focus()
+            return True
+        return False
+
+    def regions(self) -> list[tuple[QWidget, Callable[[], None]]]:
+        """The parts F6 goes through, each with what gives it the focus."""
+        result: list[tuple[QWidget, Callable[[], None]]] = []
+        if self.panels.is_shown(self._list_panel):
+            result.append((self.list, self.list.focus_search))
+        if self.column.bar.isVisible():
+            result.append((self.column.bar, self.column.bar.picker.setFocus))
+        result.append((self.column, self.column.composer.focus))
+        if self.panels.is_shown(self._inspector_panel):
+            result.append((self.inspector, self.inspector.focus_first))
+        return result
+
+    # --- what is shown ------------------------------------------------------------------------
+
+    def _on_conversations(self, conversations: tuple[Conversation, ...]) -> None:
+        self._conversations = conversations
+        self.list.show_conversations(conversations)
+        self._show_title()
+        self._choose_view()
+
+    def _show_open(self, opened: object) -> None:
+        self.list.show_open(self._chat.open.conversation.id if self._chat.open else None)
+        self.inspector.show_system_prompt(self._chat.system_prompt)
+        self._show_title()
+        self._choose_view()
+
+    def _known(self, conversation: Conversation) -> Conversation:
+        """The conversation as the list has it: renamed, perhaps, since it was opened."""
+        same = (c for c in self._conversations or () if c.id == conversation.id)
+        return next(same, conversation)
+
+    def _show_title(self) -> None:
+        opened = self._chat.open
+        title = self._known(opened.conversation).title if opened else ""
+        self.column.bar.show_title(title)
+        self.title_changed.emit(title)
+
+    def _choose_view(self, _message: object = None) -> None:
+        opened = self._chat.open
+        if self.link.is_busy or (opened is not None and opened.messages):
+            view = View.TRANSCRIPT
+        elif self._conversations is None:
+            return
+        else:
+            view = View.EMPTY if self._conversations else View.FIRST_START
+        first = view is View.FIRST_START
+        if view is not self.column.view:
+            self.column.show_view(view)
+            self.panels.set_plain(first)
+            self._place_hardware()
+        if first and not self._has_looked:
+            self._has_looked = True
+            self._hardware.look()
+
+    def _on_figures(self, figures: Figures) -> None:
+        self.inspector.show_figures(figures)
+        self._show_model(figures)
+
+    def _show_model(self, figures: Figures) -> None:
+        state: EngineState = figures.state
+        self.column.show_model(state, figures.model_name)
+        path = state.load.path if state.load else ""
+        self.column.first_start.show_state(state, self._models.find(path), figures.tps)
+
+    def _on_models(self, models: tuple) -> None:
+        self.column.bar.picker.show_models(models)
+        self._feed.publish()
+
+    # --- room ---------------------------------------------------------------------------------
+
+    def set_room(self, width: float) -> None:
+        """`width` of the window, in pixels of the drawings."""
+        limits = tokens()["breakpoint"]
+        self._has_room = width >= limits["inspectorHides"]
+        self.panels.set_room(
+            left_fits=width >= limits["conversationListHides"], right_fits=self._has_room
+        )
+        self._place_hardware()
+
+    def _place_hardware(self) -> None:
+        first = self.column.view is View.FIRST_START
+        self._side.setVisible(first and self._has_room)
+        if self._has_room:
+            self._side.take_back(self._hardware_card)
+        else:
+            self.column.first_start.take_side(self._hardware_card)
+
+    def _show_panel_buttons(self) -> None:
+        bar = self.column.bar
+        docked = self._list_panel.is_docked and self.panels.is_shown(self._list_panel)
+        bar.list_button.setVisible(not docked)
+        bar.inspector_button.setChecked(self.panels.is_shown(self._inspector_panel))
+
+    def showEvent(self, event: object) -> None:
+        super().showEvent(event)
+        self._show_panel_buttons()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        event.ignore()

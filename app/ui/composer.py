@@ -142,7 +142,7 @@ class Composer(QFrame):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         focused = self.editor.hasFocus() and not self._is_read_only
-        painter.setPen(QPen(theme().color("accentText" if focused else "controlBorder"), 1.5))
+        painter.setPen(QPen(theme().color("accent" if focused else "controlBorder"), 1.5))
         painter.setBrush(theme().color("raised"))
         area = QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75)
         painter.drawRoundedRect(area, px(10), px(10))

@@ -51,7 +51,7 @@ def button(text: str, kind: str = "", *, small: bool = False) -> QPushButton:
     result = QPushButton(text)
     result.setProperty("kind", kind)
     if small:
-        result.setProperty("size", "small")
+        result.setProperty("compact", True)
     result.setAutoDefault(False)
     if kind == "link":
         result.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -246,6 +246,10 @@ class Centered(QWidget):
         content.installEventFilter(self)
         self.setVisible(not content.isHidden())
         theme().changed.connect(self._place)
+        self._place()
+
+    def set_max(self, max_px: int) -> None:
+        self._max_px = max_px
         self._place()
 
     def _place(self) -> None:

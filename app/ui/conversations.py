@@ -47,6 +47,7 @@ class ConversationPanel(Surface):
         self._restyle()
 
     def _build_search(self) -> None:
+        self.search.setProperty("kind", "search")
         self.search.setPlaceholderText(self.tr("Search conversations"))
         self.search.setAccessibleName(self.tr("Search conversations"))
         self.search.setClearButtonEnabled(True)
@@ -65,7 +66,7 @@ class ConversationPanel(Surface):
         view.setMouseTracking(True)
         view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        view.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._on_menu)
         view.clicked.connect(self._open)
@@ -121,6 +122,14 @@ class ConversationPanel(Surface):
     def focus_search(self) -> None:
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
+
+    def begin_rename(self) -> bool:
+        """Rename the current row in its place, if the list has the focus."""
+        index = self.view.currentIndex()
+        if not self.view.hasFocus() or not index.flags() & Qt.ItemFlag.ItemIsEditable:
+            return False
+        self.view.edit(index)
+        return True
 
     def _on_search(self, text: str) -> None:
         self._model.set_filter(text)

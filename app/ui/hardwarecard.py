@@ -39,11 +39,14 @@ class HardwareCard(QWidget):
 
     def _add_row(self, icon: str, name: str) -> None:
         value, note = label(self.tr("Looking…"), wrap=True), label("", "small", "secondary", wrap=True)
-        row, top = 2 * len(self._values), Qt.AlignmentFlag.AlignTop
+        row, top = len(self._values), Qt.AlignmentFlag.AlignTop
+        both = QVBoxLayout()
+        both.setSpacing(0)
+        both.addWidget(value)
+        both.addWidget(note)
         self._grid.addWidget(IconLabel(icon, "textSecondary", 20), row, 0, top)
         self._grid.addWidget(label(name, tone="secondary"), row, 1, top)
-        self._grid.addWidget(value, row, 2)
-        self._grid.addWidget(note, row + 1, 2)
+        self._grid.addLayout(both, row, 2, top)
         note.hide()
         self._values.append(value)
         self._notes.append(note)
@@ -52,9 +55,7 @@ class HardwareCard(QWidget):
         self._column.setSpacing(px(8))
         self._grid.setContentsMargins(px(16), px(16), px(16), px(16))
         self._grid.setHorizontalSpacing(px(12))
-        self._grid.setVerticalSpacing(px(2))
-        for row in range(1, 2 * len(self._values) - 1, 2):
-            self._grid.setRowMinimumHeight(row, px(14))
+        self._grid.setVerticalSpacing(px(16))
 
     def _show(self, row: int, value: str, note: str = "") -> None:
         self._values[row].setText(value)

@@ -33,7 +33,7 @@ class _Spin:
     """What both spin boxes have in common."""
 
     def _set_up(self: Any, *, small: bool) -> None:
-        self.setProperty("size", "small" if small else "")
+        self.setProperty("compact", small)
         self.setKeyboardTracking(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setGroupSeparatorShown(True)
@@ -74,7 +74,7 @@ class DoubleSpinBox(_Spin, QDoubleSpinBox):
 class ComboBox(QComboBox):
     def __init__(self, *, small: bool = False) -> None:
         super().__init__()
-        self.setProperty("size", "small" if small else "")
+        self.setProperty("compact", small)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def paintEvent(self, event: QPaintEvent) -> None:

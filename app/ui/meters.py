@@ -70,7 +70,7 @@ class MemorySection(Section):
             self._legend.set_text(number, text)
 
     def _legend_texts(self, parts: tuple[int, int, int]) -> tuple[str, str, str]:
-        model, context, work = (words.gigabytes(part) for part in parts)
+        model, context, work = (words.part_of(part, sum(parts)) for part in parts)
         return (
             self.tr("Model {n}").format(n=model),
             self.tr("Context {n}").format(n=context),

@@ -7,13 +7,15 @@ engine hears of it, so that the model that was there stays loaded.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app import paths
 from app.core import library
 from app.core import settings as s
-from app.core.errors import AppError
+from app.core.errors import QT_TRANSLATE_NOOP, AppError, ModelFileError
 from app.core.library import InstalledModel
 from app.engine.protocol import Loaded
 from app.jobs.chat import ChatJob
@@ -55,6 +57,10 @@ class Models(QObject):
         self._wanted = path
         self._tasks.submit(lambda: library.describe(path), self._load, self._on_refused)
 
+    def with_folder(self, show: Callable[[Path], None]) -> None:
+        """Call `show` with Nibble's folder for models, made where it is not there yet."""
+        self._tasks.submit(_make_folder, show, self.refused.emit)
+
     def try_again(self) -> None:
         if self._wanted is not None:
             self.choose(self._wanted)
@@ -63,8 +69,11 @@ class Models(QObject):
 
     def name_of(self, path: str) -> str:
         """The name of the model in `path`, as far as it is known."""
-        found = next((m for m in self.installed if str(m.path) == path), None)
+        found = self.find(path)
         return found.name if found else Path(path).stem
+
+    def find(self, path: str) -> InstalledModel | None:
+        return next((m for m in self.installed if str(m.path) == path), None)
 
     def _load(self, model: InstalledModel) -> None:
         if model.path not in [known.path for known in self.installed]:
@@ -97,3 +106,18 @@ class Models(QObject):
         if recent[:1] != [path]:
             kept = [path, *(other for other in recent if other != path)][:_MAX_RECENT]
             self._prefs.set(s.RECENT_MODELS, json.dumps([str(each) for each in kept]))
+
+
+def _make_folder() -> Path:
+    folder = paths.models_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelFileError(
+            QT_TRANSLATE_NOOP("models", "The folder {folder} could not be made.").fill(
+                folder=str(folder)
+            ),
+            QT_TRANSLATE_NOOP("models", "Check that the disk has room and can be written."),
+            str(error),
+        ) from error
+    return folder

@@ -52,7 +52,7 @@ class PageBar(Surface):
 
     def _restyle(self) -> None:
         self.setFixedHeight(px(47))
-        self._row.setContentsMargins(px(12), 0, px(16), 0)
+        self._row.setContentsMargins(px(9), 0, px(16), 0)
         self._row.setSpacing(px(8))
         self.picker.setMaximumWidth(px(320))
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui import icons
 from app.ui.controls import Hairline, Surface, label
-from app.ui.theme import px, theme
+from app.ui.theme import font, px, theme
 
 
 class ExamplePrompts(QWidget):
@@ -72,9 +72,10 @@ class PromptRow(QPushButton):
         )
         chevron = icons.pixmap("chevron-right", "textSecondary", side)
         painter.drawPixmap(self.width() - px(12) - side, middle - side // 2, chevron)
+        painter.setFont(font())
         area = self.rect().adjusted(px(40), 0, -px(40), 0)
         painter.setPen(theme().color("text"))
-        text = self.fontMetrics().elidedText(
+        text = painter.fontMetrics().elidedText(
             self.text(), Qt.TextElideMode.ElideRight, area.width()
         )
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)

@@ -52,6 +52,7 @@ QScrollArea, QScrollArea > QWidget > QWidget[surface="none"] { background: trans
 QStackedWidget { background: transparent; border: none; }
 
 QLabel { background: transparent; }
+QLabel[strong="true"] { font-size: $p14; font-weight: 600; }
 QLabel[step="small"] { font-size: $p12; }
 QLabel[step="title"] { font-size: $p20; font-weight: 600; }
 QLabel[tone="secondary"] { color: $textSecondary; }
@@ -59,17 +60,16 @@ QLabel[tone="tertiary"] { color: $textTertiary; }
 QLabel[tone="tight"] { color: $tight; }
 QLabel[tone="doesNotFit"] { color: $doesNotFit; }
 QLabel[tone="accent"] { color: $accentText; }
-QLabel[strong="true"] { font-weight: 600; }
 QLabel[tag="plain"] { background: $track; color: $textSecondary; font-size: $p12;
-  border-radius: $p4; padding: $p1 $p6; }
+  border-radius: $p4; padding: $p2 $p4; }
 QLabel[tag="key"] { color: $textSecondary; font-size: $p12; border: 1px solid $controlBorder;
   border-radius: $p2; padding: 0 $p4; }
 
 QPushButton { background: $raised; color: $text; border: 1px solid $controlBorder;
-  border-radius: $p6; padding: 0 $p12; min-height: $p30; font-weight: 500; outline: none; }
+  border-radius: $p6; padding: 0 $p12; min-height: $p30; font-size: $p14; font-weight: 500; outline: none; }
 QPushButton:hover, QPushButton:pressed { background: $hover; }
 QPushButton:disabled { background: transparent; color: $textTertiary; border-color: $border; }
-QPushButton[size="small"] { min-height: $p26; }
+QPushButton[compact="true"] { min-height: $p26; }
 QPushButton[kind="primary"] { background: $accent; color: $onAccent; border-color: $accent; }
 QPushButton[kind="primary"]:hover { background: $accentHover; border-color: $accentHover; }
 QPushButton[kind="primary"]:disabled { background: transparent; color: $textTertiary;
@@ -87,6 +87,7 @@ QDialog QPushButton:focus { border: 2px solid $accentText; }
 QToolButton[kind="icon"] { background: transparent; border: none; border-radius: $p6; }
 QToolButton[kind="icon"]:hover { background: $hover; }
 QToolButton[kind="icon"]:checked { background: $accentSoft; }
+QToolButton::menu-indicator { image: none; }
 QToolButton[kind="rail"] { background: transparent; border: none; border-radius: $p6;
   color: $textSecondary; font-size: $p12; padding: $p4 0 $p2 0; }
 QToolButton[kind="rail"]:hover { background: $hover; }
@@ -102,20 +103,22 @@ QPlainTextEdit[kind="field"] { padding: $p4; font-size: $p12; }
 QPlainTextEdit[kind="bare"] { background: transparent; border: none;
   selection-background-color: $accent; selection-color: $onAccent; }
 QLineEdit[kind="title"] { background: transparent; border: 1px solid transparent;
-  font-weight: 600; padding: 0 $p6; }
+  font-size: $p14; font-weight: 600; padding: 0 $p6; }
+QLineEdit[kind="search"] { font-size: $p12; padding: 0 $p4; }
 QLineEdit[kind="title"]:hover:!read-only { border-color: $border; }
 QLineEdit[kind="title"]:focus:!read-only { background: $raised; border-color: $accentText; }
 QLineEdit:disabled, QPlainTextEdit:disabled { color: $textTertiary; border-color: $border; }
 
 QAbstractSpinBox, QComboBox { background: $raised; color: $text;
-  border: 1px solid $controlBorder; border-radius: $p6; padding: 0 $p8; min-height: $p26;
+  border: 1px solid $controlBorder; border-radius: $p6; padding: 0; min-height: $p26;
   selection-background-color: $accent; selection-color: $onAccent; }
-QAbstractSpinBox[size="small"], QComboBox[size="small"] { min-height: $p22; font-size: $p12; }
-QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0; min-height: 0; }
+QAbstractSpinBox[compact="true"], QComboBox[compact="true"] { min-height: $p22; font-size: $p12; }
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0 $p6;
+  min-height: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; width: $p18;
   background: transparent; }
 QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow { image: none; width: 0; height: 0; }
-QComboBox { padding-right: $p28; }
+QComboBox { padding: 0 $p28 0 $p8; }
 QComboBox::drop-down { border: none; width: $p28; }
 QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView { background: $raised; color: $text; border: 1px solid $border;

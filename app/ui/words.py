@@ -31,13 +31,19 @@ def _place(value: str | int | float) -> str:
     return value if isinstance(value, str) else decimal(value)
 
 
+def locale() -> QLocale:
+    """The user's. The C locale, which groups no digits, is taken for English."""
+    own = QLocale()
+    return QLocale(QLocale.Language.English) if own.language() == QLocale.Language.C else own
+
+
 def count(value: int) -> str:
     """1204 as "1,204"."""
-    return QLocale().toString(value)
+    return locale().toString(value)
 
 
 def decimal(value: float, n_digits: int = 1) -> str:
-    return QLocale().toString(float(value), "f", n_digits)
+    return locale().toString(float(value), "f", n_digits)
 
 
 def size(n_bytes: float, n_digits: int | None = None) -> str:
@@ -49,9 +55,9 @@ def size(n_bytes: float, n_digits: int | None = None) -> str:
     return f"{decimal(n_bytes / _KB, 0)} kB"
 
 
-def gigabytes(n_bytes: float, n_digits: int = 2) -> str:
-    """The bare figure, where the unit stands beside it."""
-    return decimal(n_bytes / _GB, n_digits)
+def part_of(n_bytes: float, total_bytes: float) -> str:
+    """The bare figure of a part, in the unit that `size` gives the whole."""
+    return decimal(n_bytes / _GB, 2) if total_bytes >= _GB else decimal(n_bytes / _MB, 0)
 
 
 def _scaled(value: float, n_digits: int | None) -> str:
@@ -88,10 +94,9 @@ def day_of(timestamp: float) -> date:
 def row_time(timestamp: float, today: date) -> str:
     """What a list row says about when: the time, the weekday, or the date."""
     moment = datetime.fromtimestamp(timestamp)
-    locale = QLocale()
     if moment.date() >= today - timedelta(days=1):
-        return locale.toString(moment.time(), QLocale.FormatType.ShortFormat)
+        return QLocale().toString(moment.time(), QLocale.FormatType.ShortFormat)
     if moment.date() > today - timedelta(days=7):
-        return locale.dayName(moment.isoweekday(), QLocale.FormatType.ShortFormat)
+        return QLocale().dayName(moment.isoweekday(), QLocale.FormatType.ShortFormat)
     pattern = "d MMM" if moment.year == today.year else "MMM yyyy"
-    return locale.toString(moment.date(), pattern)
+    return QLocale().toString(moment.date(), pattern)

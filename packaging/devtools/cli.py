@@ -116,7 +116,8 @@ def _refuse(arguments: list[str]) -> None:
 
 def _prepare(requirements: str, packages: list[str]) -> Path:
     """All system packages in one go, so that a person without rights is told one command."""
-    system.provide([*packages, *environment.missing_packages(ROOT, requirements)])
+    missing = [*packages, *environment.missing_packages(ROOT, requirements)]
+    system.provide(missing, environment.log_file(ROOT))
     return environment.ensure(ROOT, requirements)
 
 

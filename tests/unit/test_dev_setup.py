@@ -53,19 +53,34 @@ def test_compile_time_depends_on_cores(cores: int, minutes: str) -> None:
         ("c++: fatal error: Killed signal terminated program cc1plus", "out of memory"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "not the one"),
         ("NameResolutionError: Failed to resolve 'example.org'", "check the network"),
-        ("something never seen before", "lines above"),
     ],
 )
 def test_failures_get_a_hint(line: str, hint: str) -> None:
     assert hint in hints.hint_for(["before", line, "after"])
 
 
-def test_a_failing_command_keeps_its_last_lines(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("last_line", "shown"), [("ConnectTimeoutError", ""), ("never seen", "never seen\n")]
+)
+def test_output_is_shown_where_no_hint_is_known(
+    last_line: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = console.CommandError("Talking failed (exit code 3).", [last_line])
+    explained = hints.explain(error, error.text, Path(".cache/setup.log"))
+    assert capsys.readouterr().err == shown
+    assert explained.hint.endswith("The whole log is .cache/setup.log.")
+
+
+def test_a_failing_command_keeps_what_it_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log"
     talk = "for i in range(100): print(i)\nraise SystemExit(3)"
     with pytest.raises(console.CommandError) as caught:
-        console.run_visibly([sys.executable, "-c", talk], console.Phase("Talking"))
+        console.run_visibly([sys.executable, "-c", talk], console.Phase("Talking"), log)
     assert caught.value.tail == tuple(str(i) for i in range(70, 100))
     assert caught.value.text == "Talking failed (exit code 3)."
+    assert len(log.read_text().splitlines()) == 100
     assert capsys.readouterr().err == "Talking: 0:00\n"
 
 
@@ -148,7 +163,7 @@ def test_missing_libraries_are_installed(tmp_path: Path, monkeypatch: pytest.Mon
     fake_program(tmp_path / "bin", "apt-get", f'echo "$DEBIAN_FRONTEND $@" >> {log}')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    system.provide(["libgl1", "libegl1", "libgl1"])
+    system.provide(["libgl1", "libegl1", "libgl1"], tmp_path / "apt.log")
     assert log.read_text().splitlines() == [
         "noninteractive -o DPkg::Lock::Timeout=120 update",
         "noninteractive -o DPkg::Lock::Timeout=120 install -y --no-install-recommends"
@@ -165,14 +180,14 @@ def test_without_rights_it_names_the_command(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(console.SetupError) as caught:
-        system.provide(["libegl1"])
+        system.provide(["libegl1"], tmp_path / "apt.log")
     install = "sudo apt-get install -y --no-install-recommends libegl1"
     assert caught.value.hint == f"Run: sudo apt-get update && {install}"
 
 
-def test_what_is_there_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_there_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")  # neither apt-get nor sudo can be found
-    system.provide([])
+    system.provide([], tmp_path / "apt.log")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="apt is Linux's")

@@ -52,7 +52,10 @@ class CodeSource:
 
 @dataclass(eq=False, slots=True)
 class Segment:
-    """What one widget shows. `gap` lies above it, in pixels at the normal text size."""
+    """What one widget shows. `gap` lies above it, in pixels at the normal text size.
+
+    `height` was measured at `width`; where that is 0 the height is a guess.
+    """
 
     kind: Kind
     gap: int = 0
@@ -64,7 +67,7 @@ class Segment:
     size: int = 0
     lines: int = 0
     height: int = 0
-    measured: bool = False
+    width: int = 0
 
     @property
     def is_first_piece(self) -> bool:
@@ -149,7 +152,7 @@ class Body:
         (segment.tail if in_tail else segment.blocks).append(block)
         segment.size += len(block.source)
         segment.lines += block.source.count("\n")
-        segment.measured = False
+        segment.width = 0
 
     def _text_segment(self, block: Block, before: str) -> Segment:
         last = self.segments[-1] if self.segments else None
@@ -166,6 +169,7 @@ class Body:
         segment = self._new_segment(block, before)
         if previous is not None:
             segment.source, segment.index, segment.gap = previous.source, previous.index + 1, 0
+            previous.width = 0
         if segment.source is None:
             segment.source = CodeSource("")
         source = segment.source

@@ -181,7 +181,7 @@ class Highlighter(QObject):
         if language in self._lexers:
             return True
         if not self._is_loaded:
-            import pygments.lexers  # noqa: F401, PLC0415 - not before there is code to colour
+            import pygments.lexers  # noqa: F401 - not before there is code to colour
 
             self._is_loaded = True
             return False
@@ -232,7 +232,7 @@ class Highlighter(QObject):
 
 def _lexer_class(language: str) -> Any:
     """What makes the lexer. Asks for known names only: an unknown one makes Pygments search."""
-    from pygments.lexers import find_lexer_class_by_name, get_all_lexers  # noqa: PLC0415
+    from pygments.lexers import find_lexer_class_by_name, get_all_lexers
 
     known = any(language in aliases for _, aliases, _, _ in get_all_lexers(plugins=False))
     return find_lexer_class_by_name(language) if known else _no_lexer

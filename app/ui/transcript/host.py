@@ -21,6 +21,18 @@ class Host(Protocol):
     def relayout(self) -> None:
         """Some part wants another height."""
 
+    def copy(self, text: str) -> None:
+        """Put `text` on the clipboard."""
+
+    def regenerate(self, message_id: int) -> None:
+        """The user wants another answer in place of this one."""
+
+    def retry(self, message_id: int) -> None:
+        """The user wants the answer that failed."""
+
+    def show_branch(self, message_id: int) -> None:
+        """The user wants to read on from this sibling."""
+
     def highlight(self, source: CodeSource) -> None:
         """Colour this code when there is time; `CodeView.show_colors` is called then."""
 

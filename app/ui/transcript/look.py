@@ -43,7 +43,9 @@ class Look:
         names = themes.tokens()["themes"][themes.theme().name]["colors"]
         self.colors = {name: themes.theme().color(name) for name in names}
         self._chars: dict[tuple[int, str], QTextCharFormat] = {}
+        self._syntax: dict[str, QTextCharFormat] = {}
         self._blocks: dict[tuple[int, ...], QTextBlockFormat] = {}
+        self.code_width = QFontMetricsF(self.code).horizontalAdvance(" ")
         self.char_width = QFontMetricsF(self.body).averageCharWidth()
 
     def px(self, pixels: float) -> int:
@@ -59,6 +61,14 @@ class Look:
         made = self._chars.get((flags, token))
         if made is None:
             made = self._chars[flags, token] = self._make_char(flags, token)
+        return made
+
+    def syntax(self, token: str) -> QTextCharFormat:
+        """Only a colour, to lay over code."""
+        made = self._syntax.get(token)
+        if made is None:
+            made = self._syntax[token] = QTextCharFormat()
+            made.setForeground(self.colors[token])
         return made
 
     def _make_char(self, flags: int, token: str) -> QTextCharFormat:

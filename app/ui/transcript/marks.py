@@ -53,25 +53,27 @@ def line_rects(document: QTextDocument, start: int, end: int) -> Iterator[QRectF
         x2 = line.cursorToX(min(last, right))[0]
         baseline = origin.y() + line.y() + line.ascent()
         top, height = baseline - 1.02 * line.ascent(), line.ascent() + line.descent() + 2
-        yield QRectF(QPointF(origin.x() + min(x1, x2), top), QPointF(origin.x() + max(x1, x2), top + height))
+        yield QRectF(
+            QPointF(origin.x() + min(x1, x2), top), QPointF(origin.x() + max(x1, x2), top + height)
+        )
 
 
 def _block_rect(document: QTextDocument, position: int) -> QRectF:
     return document.documentLayout().blockBoundingRect(document.findBlock(position))
 
 
-def _paint_table(
-    painter: QPainter, document: QTextDocument, mark: TableMark, look: Look
-) -> None:
+def _paint_table(painter: QPainter, document: QTextDocument, mark: TableMark, look: Look) -> None:
     """A rounded frame, a shaded head, and a hairline above each row."""
-    rect = mark.rect(document)
+    frame = mark.rect(document).translated(-0.5, -0.5)
     tops = mark.row_tops(document)
-    frame = QRectF(rect.left() - 0.5, tops[0] - 0.5, rect.width(), rect.bottom() - tops[0])
     head_bottom = tops[1] - 0.5 if len(tops) > 1 else frame.bottom()
     painter.save()
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(look.color("codeBackground"))
-    painter.setClipRect(QRectF(frame.left(), frame.top(), frame.width(), head_bottom - frame.top()), Qt.ClipOperation.IntersectClip)
+    painter.setClipRect(
+        QRectF(frame.left(), frame.top(), frame.width(), head_bottom - frame.top()),
+        Qt.ClipOperation.IntersectClip,
+    )
     painter.drawRoundedRect(frame, 8, 8)
     painter.restore()
     painter.save()

@@ -81,9 +81,12 @@ class TableMark:
         return tops
 
     def rect(self, document: QTextDocument) -> QRectF:
-        rect = document.documentLayout().frameBoundingRect(self.table)
+        """The table without its margins. Of Qt's own rectangle only the size can be relied on."""
+        size = document.documentLayout().frameBoundingRect(self.table).size()
         made = self.table.format().toTableFormat()
-        return rect.adjusted(made.leftMargin(), made.topMargin(), 0, 0)
+        left, top = made.leftMargin(), self.row_tops(document)[0]
+        height = size.height() - made.topMargin() - made.bottomMargin()
+        return QRectF(left, top, size.width() - left, height)
 
 
 def table_rows(tokens: list[Token], start: int) -> tuple[list[list[Cell]], int]:

@@ -1,0 +1,58 @@
+"""What is asked in a dialog, because it cannot be undone or leaves Nibble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+_translate = QCoreApplication.translate
+_SCHEMES = ("http", "https", "mailto")
+
+
+def ask_to_open(parent: QWidget, address: str) -> QMessageBox | None:
+    """Ask whether to open `address`, shown in full. Other schemes than web and mail are ignored."""
+    url = QUrl(address)
+    if not url.isValid() or url.scheme().lower() not in _SCHEMES:
+        return None
+    box = _box(parent, _translate("Questions", "Open this address outside Nibble?"))
+    # Encoded, so that look-alike letters of other scripts show.
+    box.setInformativeText(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
+    opening = box.addButton(_translate("Questions", "Open"), QMessageBox.ButtonRole.AcceptRole)
+    opening.clicked.connect(lambda: QDesktopServices.openUrl(url))
+    _add_cancel(box)
+    box.open()
+    return box
+
+
+def ask_to_delete(parent: QWidget, title: str, on_yes: Callable[[], None]) -> QMessageBox:
+    """Ask whether the conversation called `title` may go."""
+    box = _box(parent, _translate("Questions", "Delete “{title}”?").format(title=title))
+    box.setInformativeText(
+        _translate("Questions", "All its messages and branches go. This cannot be undone.")
+    )
+    delete = box.addButton(
+        _translate("Questions", "Delete"), QMessageBox.ButtonRole.DestructiveRole
+    )
+    delete.setProperty("kind", "danger")
+    delete.clicked.connect(lambda: on_yes())
+    _add_cancel(box)
+    box.open()
+    return box
+
+
+def _box(parent: QWidget, text: str) -> QMessageBox:
+    box = QMessageBox(parent)
+    box.setWindowTitle("Nibble")
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(text)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return box
+
+
+def _add_cancel(box: QMessageBox) -> None:
+    cancel = box.addButton(_translate("Questions", "Cancel"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(cancel)
+    box.setEscapeButton(cancel)

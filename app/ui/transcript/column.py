@@ -1,0 +1,222 @@
+"""The column of rows: which of them are widgets, where they are, what stays still.
+
+Every row has a height, guessed until it was measured. When a guess turns out wrong, what is being
+read stays where it is and the rest moves. Knows nothing of scroll bars and of streaming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QWidget
+
+from app.ui.transcript.body import Segment
+from app.ui.transcript.heights import Heights
+from app.ui.transcript.host import Window
+from app.ui.transcript.look import look
+from app.ui.transcript.message import SIDE, MessageView
+from app.ui.transcript.row import COLUMN_MAX, Row
+
+_MARGIN, _TOP, _BOTTOM, _HEADER_GAP = 24, 4, 24, 16
+_PASSES_MAX = 8
+
+
+@dataclass(slots=True)
+class _Anchor:
+    """Something that is being read, and how far below the top of the viewport it begins."""
+
+    row: Row
+    segment: Segment | None
+    y: int
+
+
+class Column:
+    """Rows under each other, scrolled by `scroll` pixels."""
+
+    def __init__(self, viewport: QWidget, make_view: Callable[[Row], MessageView]) -> None:
+        self.rows: list[Row] = []
+        self.scroll = 0
+        self.width = 0
+        self.header: QWidget | None = None
+        self._viewport = viewport
+        self._make_view = make_view
+        self._heights = Heights()
+        self._live: list[Row] = []
+        self._offset = 0
+
+    @property
+    def live_views(self) -> list[MessageView]:
+        return [row.view for row in self._live if row.view is not None]
+
+    @property
+    def height(self) -> int:
+        """All of it, with the space above and below."""
+        return self._offset + self._heights.total + look().px(_BOTTOM)
+
+    @property
+    def max_scroll(self) -> int:
+        return max(0, self.height - self._viewport.height())
+
+    def top_of(self, row: Row) -> int:
+        return self._offset + self._heights.top(row.index)
+
+    def height_of(self, row: Row) -> int:
+        return self._heights[row.index]
+
+    def index_in_view(self, last: bool) -> int:
+        """The first or the last row that can be seen."""
+        y = self.scroll + (self._viewport.height() - look().px(_BOTTOM) if last else 0)
+        return self._heights.index_at(y - self._offset)
+
+    # The rows
+
+    def set_rows(self, rows: list[Row]) -> None:
+        kept = set(rows)
+        for row in self._live.copy():
+            if row not in kept:
+                self.release(row)
+        self.rows = rows
+        self.guess_heights()
+
+    def append(self, row: Row) -> None:
+        self.rows.append(row)
+        self._heights.append(self._guess(row))
+
+    def guess_heights(self) -> None:
+        """Guess all heights anew, but those that hold for the width there is."""
+        self._heights = Heights([row.measured(self.width) or self._guess(row) for row in self.rows])
+
+    def guess_height(self, row: Row) -> None:
+        self._heights[row.index] = self._guess(row)
+
+    def _guess(self, row: Row) -> int:
+        made = look()
+        return row.estimate(self.width, made.scale, made.char_width)
+
+    def release(self, row: Row) -> None:
+        """Let the widget of `row` go; its heights stay."""
+        if row.view is not None:
+            self._live.remove(row)
+            row.view.hide()
+            row.view.deleteLater()
+            row.view = None
+
+    def release_all(self) -> None:
+        for row in self._live.copy():
+            self.release(row)
+
+    # Layout
+
+    def take_width(self) -> bool:
+        """Follow the viewport's width. Returns whether the column's own has changed."""
+        made = look()
+        width = min(made.px(COLUMN_MAX), self._viewport.width() - 2 * made.px(_MARGIN))
+        width = max(width, made.px(120))
+        changed = width != self.width
+        self.width = width
+        if changed:
+            self.guess_heights()
+        return changed
+
+    def settle(self, deadline: float, at_end: bool) -> bool:
+        """Make what is to be seen, and more until `deadline`. Returns whether more is to do.
+
+        `at_end`: stay at the end; else what is being read stays where it is.
+        """
+        self._measure_header()
+        for _ in range(_PASSES_MAX):
+            anchor = None if at_end else self._find_anchor()
+            window = Window(self.scroll, self._viewport.height(), deadline)
+            self._arrange(window)
+            before = self.scroll
+            self.scroll = self._scroll_for(anchor)
+            if self.scroll == before and not window.made:
+                break
+        self._place()
+        return window.unfinished
+
+    def _measure_header(self) -> None:
+        made = look()
+        self._offset = made.px(_TOP)
+        if self.header is not None:
+            hint = self.header.heightForWidth(self.width)
+            height = hint if hint > 0 else self.header.sizeHint().height()
+            self.header.resize(self.width, height)
+            self._offset += made.px(_HEADER_GAP) + height
+
+    def _find_anchor(self) -> _Anchor | None:
+        """What is being read: the first measured part in the viewport, else the first row."""
+        if not self.rows:
+            return None
+        first = self._heights.index_at(self.scroll - self._offset)
+        for row in self.rows[first : first + 20]:
+            top = self.top_of(row)
+            if top > self.scroll + self._viewport.height():
+                break
+            if row.view is not None:
+                segment, y = row.view.part_at(self.scroll - top)
+                if segment is not None:
+                    return _Anchor(row, segment, top + y - self.scroll)
+        row = self.rows[first]
+        return _Anchor(row, None, self.top_of(row) - self.scroll)
+
+    def _scroll_for(self, anchor: _Anchor | None) -> int:
+        """Where to scroll to, for the anchor to be where it was; without one: to the end."""
+        if anchor is None:
+            return self.max_scroll
+        y = anchor.row.view.top_of(anchor.segment) if anchor.row.view is not None else 0
+        return min(max(0, self.top_of(anchor.row) + (y or 0) - anchor.y), self.max_scroll)
+
+    def _arrange(self, window: Window) -> None:
+        """One pass over the rows near the viewport: make, measure, let go."""
+        near: set[Row] = set()
+        if self.rows:
+            index = self._heights.index_at(window.keep[0] - self._offset)
+            top = self._offset + self._heights.top(index)
+            while index < len(self.rows) and top < window.keep[1]:
+                row = self.rows[index]
+                self._arrange_row(row, window, top)
+                near.add(row)
+                top += self._heights[index]
+                index += 1
+        for row in self._live.copy():
+            if row not in near and row.view is not None and not row.view.has_focus_within():
+                self.release(row)
+
+    def _arrange_row(self, row: Row, window: Window, top: int) -> None:
+        window.base = top
+        height = self._heights[row.index]
+        if row.view is None:
+            if not window.wants(0, height):
+                return
+            row.view = self._make_view(row)
+            self._live.append(row)
+        elif not window.keeps(0, height) and not row.view.has_focus_within():
+            self.release(row)
+            return
+        row.height = self._heights[row.index] = row.view.arrange(window, self.width)
+        row.width = self.width
+
+    def _place(self) -> None:
+        """Move the widgets to where they belong, all at once where they move together."""
+        x = (self._viewport.width() - self.width) // 2
+        self._scroll_pixels()
+        if self.header is not None:
+            self.header.move(x, look().px(_TOP + _HEADER_GAP) - self.scroll)
+        width = self.width + 2 * SIDE
+        for row in self._live:
+            if row.view is not None:
+                y = self.top_of(row) - self.scroll
+                row.view.setGeometry(x - SIDE, y, width, self._heights[row.index])
+                if row.view.isHidden():
+                    row.view.show()
+
+    def _scroll_pixels(self) -> None:
+        """Let Qt move what is on the screen already, which spares painting it again."""
+        for row in self._live:
+            if row.view is not None and not row.view.isHidden():
+                distance = self.top_of(row) - self.scroll - row.view.y()
+                if distance and abs(distance) < self._viewport.height():
+                    self._viewport.scroll(0, distance)
+                return

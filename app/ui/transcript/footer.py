@@ -1,0 +1,140 @@
+"""The row under an answer: branches, copy, regenerate, and how long it took."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLocale, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app.core.chat import AnswerStats
+from app.ui.transcript.buttons import FlatButton
+from app.ui.transcript.host import Host
+from app.ui.transcript.look import Look
+from app.ui.transcript.row import Row
+
+_OVERHANG = 8  # icons, not their targets, stand at the column's edge
+
+
+class Actions(QWidget):
+    """The buttons for one message. The branches are always there, the others come and go."""
+
+    def __init__(self, parent: QWidget, host: Host, look: Look, row: Row) -> None:
+        super().__init__(parent)
+        self._host = host
+        self._look = look
+        self._row = row
+        self._branch_label = ""
+        self._previous = self._next = None
+        self.buttons: list[FlatButton] = []
+        self._movable: list[FlatButton] = []
+        if len(row.branches) > 1 and row.message.id in row.branches:
+            self._add_branches(row.branches, row.branches.index(row.message.id))
+        self.set_active(False)
+
+    def _add_branches(self, branches: tuple[int, ...], at: int) -> None:
+        self._branch_label = f"{at + 1} / {len(branches)}"
+        before, after = branches[at - 1 : at], branches[at + 1 : at + 2]
+        self._add_branch("chevron-left", self.tr("Previous version"), before)
+        self._add_branch("chevron-right", self.tr("Next version"), after)
+
+    def _add_branch(self, icon: str, name: str, target: tuple[int, ...]) -> None:
+        button = self._add(icon, name)
+        button.setEnabled(bool(target))
+        if target:
+            button.clicked.connect(lambda: self._host.show_branch(target[0]))
+
+    def _add(self, icon: str, name: str) -> FlatButton:
+        button = FlatButton(self, self._look, icon, name)
+        self.buttons.append(button)
+        button.show()
+        return button
+
+    def set_active(self, active: bool) -> None:
+        """Show copy and regenerate, or hide them; their place is kept."""
+        if active and not self._movable:
+            self._add_movable()
+        for button in self._movable:
+            button.setVisible(active)
+        self._place()
+
+    def _add_movable(self) -> None:
+        copy = self._add("copy", self.tr("Copy message"))
+        copy.clicked.connect(lambda: self._on_copy(copy))
+        self._movable = [copy]
+        if not self._row.is_user:
+            again = self._add("regenerate", self.tr("Answer again"))
+            again.clicked.connect(lambda: self._host.regenerate(self._row.message.id))
+            self._movable.append(again)
+
+    def _on_copy(self, button: FlatButton) -> None:
+        self._host.copy(self._row.text)
+        button.say_for_a_while("check", self.tr("Copied"))
+
+    @property
+    def _label_width(self) -> int:
+        words = QFontMetrics(self._look.figures).horizontalAdvance(self._branch_label)
+        return words + self._look.px(4) if self._branch_label else 0
+
+    def _place(self) -> None:
+        side = self._look.px(28)
+        x = 0
+        for i, button in enumerate(self.buttons):
+            button.setGeometry(x, 0, side, side)
+            x += side + (self._label_width if i == 0 and self._branch_label else self._look.px(2))
+            if i == 1 and self._branch_label:
+                x += self._look.px(8)
+        self.resize(max(x, 1), side)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        if not self._branch_label:
+            return
+        painter = QPainter(self)
+        painter.setFont(self._look.figures)
+        painter.setPen(self._look.color("textSecondary"))
+        side = self._look.px(28)
+        painter.drawText(
+            side, 0, self._label_width, side, Qt.AlignmentFlag.AlignCenter, self._branch_label
+        )
+
+
+class Footer(QWidget):
+    """Actions at the left, measured figures at the right."""
+
+    def __init__(self, parent: QWidget, host: Host, look: Look, row: Row) -> None:
+        super().__init__(parent)
+        self._look = look
+        self._row = row
+        self.actions = Actions(self, host, look, row)
+
+    def set_active(self, active: bool) -> None:
+        self.actions.set_active(active and not self._row.is_streaming)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        stats = self._row.message.stats
+        if stats is None or self._row.is_streaming:
+            return
+        painter = QPainter(self)
+        painter.setFont(self._look.figures)
+        painter.setPen(self._look.color("textSecondary"))
+        right = self.rect().adjusted(0, 0, -_OVERHANG, 0)
+        text = self._fitting(stats, self.width() - self._look.px(170))
+        painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _fitting(self, stats: AnswerStats, width: int) -> str:
+        """As many of the figures as there is room for, the most telling first."""
+        metrics = QFontMetrics(self._look.figures)
+        parts = self._figures(stats)
+        while len(parts) > 1 and metrics.horizontalAdvance(" · ".join(parts)) > width:
+            parts.pop()
+        return " · ".join(parts)
+
+    def _figures(self, stats: AnswerStats) -> list[str]:
+        number = QLocale()
+        return [
+            self.tr("{n} tokens").format(n=number.toString(stats.n_generated)),
+            self.tr("{speed} tokens/s").format(speed=number.toString(stats.tps, "f", 1)),
+            self.tr("first token {seconds} s").format(
+                seconds=number.toString(stats.ttft_ms / 1000, "f", 2)
+            ),
+            self.tr("seed {seed}").format(seed=stats.seed),
+        ]

@@ -1,0 +1,280 @@
+"""What all message widgets have in common: segments that come and go, focus, keys.
+
+A message may be far higher than the window: only its segments near the viewport are widgets, the
+others are heights.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import (
+    QEnterEvent,
+    QFocusEvent,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.ui.transcript.blocks import Kind
+from app.ui.transcript.body import CodeSource, Segment
+from app.ui.transcript.buttons import FlatButton, paint_ring
+from app.ui.transcript.code import CodeView
+from app.ui.transcript.host import Host, Window
+from app.ui.transcript.look import LIST_STEP, Look
+from app.ui.transcript.prose import ProseView
+from app.ui.transcript.reasoning import ReasoningFold
+from app.ui.transcript.row import Row, estimate_segment
+from app.ui.transcript.textview import TextView
+
+SIDE = 12  # beyond the column: room for the focus ring and for what hangs over
+_NOTICE = 40
+_RAISE = 1  # Qt sets a line's words a little low in its height
+
+SegmentView = ProseView | CodeView
+
+
+class MessageView(QWidget):
+    """The widget for one row. `arrange` lays it out; subclasses say what there is."""
+
+    def __init__(self, parent: QWidget, host: Host, look: Look, row: Row) -> None:
+        super().__init__(parent)
+        self.row = row
+        self._host = host
+        self._look = look
+        self._views: dict[Segment, SegmentView] = {}
+        self._tops: dict[Segment, int] = {}
+        self._is_current = False
+        self._is_hovered = False
+        self._has_ring = False
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        row.need_bodies()
+
+    # Layout
+
+    def arrange(self, window: Window, width: int) -> int:
+        """Make, measure and place the parts; `width` is the column's. Returns the height."""
+        self._tops.clear()
+        self._seen: set[Segment] = set()
+        height = self._arrange(window, width, self._look.px(_NOTICE) if self.row.notice else 0)
+        for segment in [s for s in self._views if s not in self._seen]:
+            self._drop(segment)
+        self._share_extents()
+        return height
+
+    def _arrange(self, window: Window, width: int, y: int) -> int:
+        raise NotImplementedError
+
+    def _stack(self, segments: list[Segment], window: Window, x: int, y: int, width: int) -> int:
+        """Put `segments` under each other from `y` on. Returns where they end."""
+        look = self._look
+        for segment in segments:
+            indent = look.px(LIST_STEP) * min(segment.depth, 4)
+            y += look.px(segment.gap)
+            self._tops[segment] = y
+            view = self._view_for(segment, window, y)
+            if view is None:
+                if not segment.width:
+                    segment.height = estimate_segment(
+                        segment, width - indent, look.scale, look.char_width
+                    )
+            else:
+                if segment.width != width - indent:
+                    self._measure(view, segment, width - indent)
+                view.move(x + indent, y - (_RAISE if isinstance(view, ProseView) else 0))
+            y += segment.height
+        return y
+
+    def _measure(self, view: SegmentView, segment: Segment, width: int) -> None:
+        view.show_segment(segment)
+        segment.height = view.fit(width)
+        segment.width = width
+
+    def _view_for(self, segment: Segment, window: Window, y: int) -> SegmentView | None:
+        view = self._views.get(segment)
+        if view is None:
+            if not window.wants(y, y + segment.height):
+                return None
+            view = self._make_view(segment)
+            self._views[segment] = view
+            segment.width = 0
+            view.show()
+        elif not window.keeps(y, y + segment.height) and not _has_focus(view):
+            return None
+        self._seen.add(segment)
+        return view
+
+    def _make_view(self, segment: Segment) -> SegmentView:
+        view: SegmentView
+        if segment.kind is Kind.CODE and segment.source is not None:
+            view = CodeView(self, self._host, self._look, segment.source)
+            view.scrolled.connect(lambda at: self._on_code_scrolled(view, at))
+        else:
+            view = self._make_prose(segment)
+        if self._is_current:
+            self._set_tab_stops(view, True)
+        return view
+
+    def _make_prose(self, _segment: Segment) -> ProseView:
+        return ProseView(self, self._host, self._look)
+
+    def _drop(self, segment: Segment) -> None:
+        view = self._views.pop(segment)
+        view.hide()
+        view.deleteLater()
+
+    def _pieces_of(self, source: CodeSource) -> list[CodeView]:
+        return [v for v in self._views.values() if isinstance(v, CodeView) and v.source is source]
+
+    def _share_extents(self) -> None:
+        """Code in several pieces scrolls as far as its widest piece."""
+        sources = {
+            v.source
+            for v in self._views.values()
+            if isinstance(v, CodeView) and len(v.source.pieces) > 1
+        }
+        for source in sources:
+            views = self._pieces_of(source)
+            extent = max(view.content_width for view in views)
+            for view in views:
+                view.set_extent(extent)
+
+    def _on_code_scrolled(self, view: CodeView, at: int) -> None:
+        for other in self._pieces_of(view.source):
+            if other is not view:
+                other.set_offset(at)
+
+    def show_colors(self, source: CodeSource) -> None:
+        for view in self._pieces_of(source):
+            view.show_colors()
+
+    # Where things are, for keeping still what is being read
+
+    def part_at(self, y: int) -> tuple[Segment | None, int]:
+        """The first measured segment that ends below `y`, and where it begins."""
+        for segment, top in self._tops.items():
+            if segment.width and segment in self._views and top + segment.height > y:
+                return segment, top
+        return None, 0
+
+    def top_of(self, segment: Segment | None) -> int | None:
+        return 0 if segment is None else self._tops.get(segment)
+
+    # What changes without a new layout
+
+    def refresh(self) -> None:
+        """The row's state has changed: show it. A layout follows."""
+        self.setAccessibleName(self._name())
+        self.setAccessibleDescription(self.row.message.text[:500])
+        self._show_actions()
+        self.update()
+
+    def _name(self) -> str:
+        raise NotImplementedError
+
+    def _show_actions(self) -> None:
+        """Show the actions if they are to be seen now."""
+
+    @property
+    def _is_active(self) -> bool:
+        return self._is_current or self._is_hovered
+
+    def set_current(self, current: bool) -> None:
+        """The focus is in this message, or has left it: its parts are tab stops only meanwhile."""
+        if current != self._is_current:
+            self._is_current = current
+            self._set_tab_stops(self, current)
+            self._show_actions()
+            self.update()
+
+    def _set_tab_stops(self, within: QWidget, on: bool) -> None:
+        policy = Qt.FocusPolicy.StrongFocus if on else Qt.FocusPolicy.ClickFocus
+        for kind in (FlatButton, TextView, ReasoningFold):
+            for child in within.findChildren(kind):
+                child.setFocusPolicy(policy)
+            if isinstance(within, kind):
+                within.setFocusPolicy(policy)
+
+    def has_focus_within(self) -> bool:
+        return _has_focus(self)
+
+    # Events
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self._is_hovered = True
+        self._show_actions()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._is_hovered = False
+        self._show_actions()
+        super().leaveEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._has_ring = event.reason() != Qt.FocusReason.MouseFocusReason
+        self.update()
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.update()
+        super().focusOutEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        plain = not event.modifiers()
+        if plain and event.key() == Qt.Key.Key_C:
+            self._host.copy(self.row.text)
+        elif plain and event.key() == Qt.Key.Key_R and not self.row.is_user:
+            self._host.regenerate(self.row.message.id)
+        else:
+            event.ignore()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.row.notice:
+            self._paint_notice(painter)
+        self._paint(painter)
+        if self.hasFocus() and self._has_ring:
+            paint_ring(painter, self._ring_rect(), self._look, 8)
+
+    def _paint(self, painter: QPainter) -> None:
+        """Draw what is no widget."""
+
+    def _ring_rect(self) -> QRectF:
+        return QRectF(self.rect())
+
+    def _paint_notice(self, painter: QPainter) -> None:
+        """A hairline with words in it, above the message."""
+        look = self._look
+        where = QRect(SIDE, 0, self.width() - 2 * SIDE, look.px(_NOTICE))
+        words = QFontMetrics(look.small).horizontalAdvance(self.row.notice) + look.px(24)
+        painter.setPen(look.color("border"))
+        y = where.center().y()
+        half = min(words, where.width()) // 2
+        painter.drawLine(where.left(), y, where.center().x() - half, y)
+        painter.drawLine(where.center().x() + half, y, where.right(), y)
+        painter.setFont(look.small)
+        painter.setPen(look.color("textSecondary"))
+        painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self.row.notice)
+
+
+def _has_focus(widget: QWidget) -> bool:
+    focused = QApplication.focusWidget()
+    return focused is not None and (focused is widget or widget.isAncestorOf(focused))
+
+
+def message_of(widget: QWidget | None) -> MessageView | None:
+    """The message that `widget` is a part of."""
+    while widget is not None and not isinstance(widget, MessageView):
+        widget = widget.parentWidget()
+    return widget
+
+
+def origin_in(widget: QWidget, ancestor: QWidget) -> QPoint:
+    return widget.mapTo(ancestor, QPoint(0, 0))

@@ -1,0 +1,168 @@
+"""One message in the transcript's list: what is known of it, whether or not a widget shows it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.core.chat import ChatMessage, Role, Status
+from app.ui.transcript.blocks import Kind
+from app.ui.transcript.body import Body, Segment
+
+if TYPE_CHECKING:
+    from app.ui.transcript.message import MessageView
+
+COLUMN_MAX, USER_MAX = 640, 520
+_LINE, _CODE_LINE = 22, 20
+_ANSWER_FRAME = 20 + 20 + 8 + 4 + 28
+_USER_FRAME = 16 + 20
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """A message, the parts of it that were cut so far, and the widget that shows it, if any."""
+
+    message: ChatMessage
+    index: int
+    branches: tuple[int, ...] = ()
+    notice: str = ""
+    is_last_answer: bool = False
+    is_streaming: bool = False
+    body: Body | None = None
+    thoughts: Body | None = None
+    thoughts_open: bool | None = None
+    view: MessageView | None = None
+    streamed: list[str] = field(default_factory=list)
+    streamed_thoughts: list[str] = field(default_factory=list)
+    fresh_text: list[str] = field(default_factory=list)
+    fresh_thoughts: list[str] = field(default_factory=list)
+    thinking_since: float = 0
+    thought_ms: float = 0
+    width: int = 0
+    height: int = 0
+    size: int = 0
+    lines: int = 0
+
+    def __post_init__(self) -> None:
+        self._count(self.message.text)
+
+    def _count(self, text: str) -> None:
+        self.size += len(text)
+        self.lines += text.count("\n")
+
+    @property
+    def is_user(self) -> bool:
+        return self.message.role is Role.USER
+
+    @property
+    def is_unfinished(self) -> bool:
+        return not self.is_streaming and self.message.status in (Status.PARTIAL, Status.FAILED)
+
+    @property
+    def is_thinking(self) -> bool:
+        return self.is_streaming and bool(self.thoughts) and not self.streamed
+
+    @property
+    def shows_thoughts(self) -> bool:
+        """Open while the model thinks, then closed, unless the user wants it otherwise."""
+        return self.is_thinking if self.thoughts_open is None else self.thoughts_open
+
+    @property
+    def text(self) -> str:
+        """The message's own text so far."""
+        return "".join(self.streamed) if self.is_streaming else self.message.text
+
+    def need_bodies(self) -> None:
+        """Cut the text into segments, if that was not done yet."""
+        if self.body is None:
+            self.body = Body.of(self.message.text, plain=self.is_user)
+        if self.thoughts is None and self.message.reasoning:
+            self.thoughts = Body.of(self.message.reasoning, plain=True)
+
+    def begin_streaming(self) -> None:
+        """Make ready for text to come after what is there."""
+        self.is_streaming = True
+        self.body = Body()
+        self.streamed = [self.message.text] if self.message.text else []
+        self.body.feed(self.message.text)
+        self.thoughts = None
+        self.streamed_thoughts = []
+        if self.message.reasoning:
+            self.take_thoughts(self.message.reasoning)
+
+    def take_text(self, text: str) -> None:
+        self._count(text)
+        self.fresh_text.append(text)
+        self.streamed.append(text)
+        if self.thinking_since:
+            self.thought_ms += 1000 * (time.monotonic() - self.thinking_since)
+            self.thinking_since = 0
+
+    def take_thoughts(self, text: str) -> None:
+        self.thoughts = self.thoughts or Body(plain=True)
+        self.fresh_thoughts.append(text)
+        self.streamed_thoughts.append(text)
+        self.thinking_since = self.thinking_since or time.monotonic()
+
+    def flush(self) -> None:
+        """Cut what came since the last time."""
+        if self.fresh_text and self.body is not None:
+            self.body.feed("".join(self.fresh_text))
+            self.fresh_text.clear()
+        if self.fresh_thoughts and self.thoughts is not None:
+            self.thoughts.feed("".join(self.fresh_thoughts))
+            self.fresh_thoughts.clear()
+
+    def finish(self, message: ChatMessage) -> None:
+        """Take on the final state. What was streamed stays if it is the same text."""
+        self.flush()
+        if self.is_streaming:
+            self._finish_bodies(message)
+        elif message.text != self.message.text:
+            self.body = None
+        self.message = message
+        self.size = self.lines = 0
+        self._count(message.text)
+        self.is_streaming = False
+        self.thinking_since = 0
+        self.streamed, self.streamed_thoughts = [], []
+
+    def _finish_bodies(self, message: ChatMessage) -> None:
+        if self.body is not None and "".join(self.streamed).rstrip() == message.text.rstrip():
+            self.body.finish()
+        else:
+            self.body = None
+        if self.thoughts is not None:
+            if "".join(self.streamed_thoughts).rstrip() == message.reasoning.rstrip():
+                self.thoughts.finish()
+            else:
+                self.thoughts = None
+
+    def unmeasure(self) -> None:
+        """The font has changed: no height holds any more."""
+        self.width = 0
+        for body in (self.body, self.thoughts):
+            for segment in body.segments if body else ():
+                segment.width = 0
+
+    def measured(self, width: int) -> int:
+        """The height it was measured to have at this width; 0 if it was not."""
+        return self.height if self.width == width else 0
+
+    def estimate(self, width: int, scale: float, char_width: float) -> int:
+        """A guess at the height, from the length of the text alone."""
+        if self.is_user:
+            width = min(width, round(USER_MAX * scale)) - 26
+        lines = self.size * char_width / max(width, 1) + self.lines * 0.55
+        frame = _USER_FRAME if self.is_user else _ANSWER_FRAME
+        thoughts = 34 if self.message.reasoning and not self.is_user else 0
+        return round(scale * (frame + thoughts + _LINE * (0.6 + lines)))
+
+
+def estimate_segment(segment: Segment, width: int, scale: float, char_width: float) -> int:
+    """A guess at the height of a segment that was not measured."""
+    if segment.kind is Kind.CODE:
+        return round(scale * (_CODE_LINE * (segment.lines + 1) + 20))
+    lines = segment.size * char_width / max(width, 1)
+    return round(scale * _LINE * (0.6 + lines + 0.5 * segment.lines))

@@ -1,0 +1,399 @@
+"""The transcript: shows a conversation, follows an answer while it is written.
+
+Text that comes in is gathered and taken in at most every 40 ms. The view follows it if, and only
+if, the end was in sight. Where things are is the column's business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
+
+from app.core.chat import ChatMessage, Role, Status
+from app.ui import theme as themes
+from app.ui.transcript.accessibility import announce
+from app.ui.transcript.answer import AnswerView
+from app.ui.transcript.body import CodeSource
+from app.ui.transcript.column import Column
+from app.ui.transcript.highlight import Highlighter
+from app.ui.transcript.jump import JumpButton
+from app.ui.transcript.look import look
+from app.ui.transcript.markdown import is_web_link
+from app.ui.transcript.message import MessageView, message_of
+from app.ui.transcript.question import QuestionView
+from app.ui.transcript.row import Row
+
+FLUSH_MS = 40
+IDLE_SLICE_S = 0.005
+NEAR_END = 24
+
+
+class Transcript(QAbstractScrollArea):
+    """A conversation. Ids are those of the messages."""
+
+    regenerate_requested = Signal(int)
+    retry_requested = Signal(int)
+    branch_requested = Signal(int)
+    link_activated = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Conversation"))
+        self._column = Column(self.viewport(), self._make_view)
+        self._by_id: dict[int, Row] = {}
+        self._fresh: list[Row] = []
+        self._follows = True
+        self._is_syncing = False
+        self._notice: tuple[int | None, str] = (None, "")
+        self._current: MessageView | None = None
+        self._highlighter = Highlighter(self)
+        self._highlighter.colored.connect(self._on_colored)
+        self._flush_timer = self._single_shot(self._on_flush)
+        self._idle_timer = self._single_shot(self._on_idle)
+        self._jump = self._make_jump_button()
+        self._apply_theme()
+        themes.theme().changed.connect(self._on_theme_changed)
+        QApplication.instance().focusChanged.connect(self._on_focus_changed)
+
+    def _single_shot(self, slot: object) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _make_jump_button(self) -> JumpButton:
+        button = JumpButton(self, look())
+        button.clicked.connect(self.scroll_to_end)
+        button.hide()
+        return button
+
+    # What the page tells
+
+    def set_conversation(
+        self, messages: Sequence[ChatMessage], branches: Mapping[int, tuple[int, ...]]
+    ) -> None:
+        """Show these messages. What is shown already and has not changed stays as it is."""
+        shown = [m for m in messages if m.role is not Role.SYSTEM]
+        old_rows = self._column.rows
+        goes_on = bool(old_rows and shown and old_rows[0].message.id == shown[0].id)
+        rows = [self._row_for(m, i, branches.get(m.id, ())) for i, m in enumerate(shown)]
+        self._fresh.clear()
+        self._by_id = {row.message.id: row for row in rows}
+        self._follows = self._follows or not goes_on
+        self._column.take_width()
+        self._column.set_rows(rows)
+        self._mark_notice()
+        self._mark_last_answer()
+        self._settle()
+
+    def _row_for(self, message: ChatMessage, index: int, branches: tuple[int, ...]) -> Row:
+        row = self._by_id.get(message.id)
+        if row is None or row.is_streaming or row.message != message:
+            return Row(message, index, branches)
+        row.index = index
+        if row.branches != branches:
+            row.branches = branches
+            self._column.release(row)
+        return row
+
+    def clear(self) -> None:
+        self._highlighter.clear()
+        self.set_conversation((), {})
+
+    def add_message(self, message: ChatMessage) -> None:
+        """Append a message; one of the assistant with status PARTIAL is about to be streamed."""
+        if message.id in self._by_id:
+            self.finish_message(message)
+            return
+        row = Row(message, len(self._column.rows))
+        if message.role is Role.ASSISTANT and message.status is Status.PARTIAL:
+            row.begin_streaming()
+        self._by_id[message.id] = row
+        self._column.append(row)
+        self._mark_notice()
+        self._mark_last_answer()
+        self._follows = self._follows or message.role is Role.USER
+        self._settle()
+
+    def append_text(self, message_id: int, text: str) -> None:
+        row = self._streaming_row(message_id)
+        if row is not None and text:
+            row.take_text(text)
+
+    def append_reasoning(self, message_id: int, text: str) -> None:
+        row = self._streaming_row(message_id)
+        if row is not None and text:
+            row.take_thoughts(text)
+
+    def _streaming_row(self, message_id: int) -> Row | None:
+        """The row that text comes for; it will be taken in soon."""
+        row = self._by_id.get(message_id)
+        if row is not None:
+            if not row.is_streaming:
+                row.begin_streaming()
+                self._refresh(row)
+            if row not in self._fresh:
+                self._fresh.append(row)
+            if not self._flush_timer.isActive():
+                self._flush_timer.start(FLUSH_MS)
+        return row
+
+    def finish_message(self, message: ChatMessage) -> None:
+        """The final state of a message, with its figures or its error."""
+        row = self._by_id.get(message.id)
+        if row is None:
+            self.add_message(message)
+            return
+        was_streaming = row.is_streaming
+        row.finish(message)
+        if row in self._fresh:
+            self._fresh.remove(row)
+        if row.view is None:
+            self._column.guess_height(row)
+        self._refresh(row)
+        self._settle()
+        if was_streaming and message.status is Status.DONE:
+            announce(self, self.tr("Answer finished"))
+
+    def set_notice_before(self, message_id: int | None, text: str) -> None:
+        """Draw a line with `text` above that message; none, if there is no id."""
+        self._notice = (message_id, text)
+        self._mark_notice()
+        self._settle()
+
+    def set_header_widget(self, widget: QWidget | None) -> None:
+        """A widget above the first message that is scrolled along. The transcript owns it."""
+        old = self._column.header
+        if old is not None and old is not widget:
+            old.removeEventFilter(self)
+            old.hide()
+            old.deleteLater()
+        self._column.header = widget
+        if widget is not None:
+            widget.setParent(self.viewport())
+            widget.installEventFilter(self)
+            widget.show()
+        self._settle()
+
+    def scroll_to_end(self) -> None:
+        self._follows = True
+        self._settle()
+
+    def focus_message(self, direction: int) -> None:
+        """Give the focus to the message before (-1) or after (1) the one that has it."""
+        rows = self._column.rows
+        if not rows:
+            return
+        if self._current is not None:
+            index = self._current.row.index + direction
+        else:
+            index = self._column.index_in_view(last=direction < 0)
+        row = rows[min(max(index, 0), len(rows) - 1)]
+        self._scroll_to(row)
+        if row.view is not None:
+            row.view.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    # What the parts ask for (see Host)
+
+    def open_link(self, href: str) -> None:
+        if is_web_link(href):
+            self.link_activated.emit(href)
+
+    def reveal(self, widget: QWidget, rect: QRect) -> None:
+        top = widget.mapTo(self.viewport(), rect.topLeft()).y()
+        bottom = widget.mapTo(self.viewport(), rect.bottomLeft()).y()
+        bar = self.verticalScrollBar()
+        if top < 0:
+            bar.setValue(bar.value() + top - look().px(8))
+        elif bottom > self.viewport().height():
+            bar.setValue(bar.value() + bottom - self.viewport().height() + look().px(8))
+
+    def relayout(self) -> None:
+        self._settle()
+
+    def copy(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+
+    def regenerate(self, message_id: int) -> None:
+        self.regenerate_requested.emit(message_id)
+
+    def retry(self, message_id: int) -> None:
+        self.retry_requested.emit(message_id)
+
+    def show_branch(self, message_id: int) -> None:
+        self.branch_requested.emit(message_id)
+
+    def highlight(self, source: CodeSource) -> None:
+        self._highlighter.want(source)
+
+    # Rows
+
+    def _make_view(self, row: Row) -> MessageView:
+        kind = QuestionView if row.is_user else AnswerView
+        return kind(self.viewport(), self, look(), row)
+
+    def _refresh(self, row: Row) -> None:
+        if row.view is not None:
+            row.view.refresh()
+
+    def _mark_last_answer(self) -> None:
+        """The last answer shows its actions without being asked."""
+        rows = self._column.rows
+        last = next((row for row in reversed(rows) if not row.is_user), None)
+        for row in rows:
+            if row.is_last_answer != (row is last):
+                row.is_last_answer = row is last
+                self._refresh(row)
+
+    def _mark_notice(self) -> None:
+        message_id, text = self._notice
+        for row in self._column.rows:
+            notice = text if row.message.id == message_id else ""
+            if row.notice != notice:
+                row.notice = notice
+                self._refresh(row)
+
+    # Streaming and layout
+
+    def _on_flush(self) -> None:
+        """Take in what came since the last time."""
+        fresh, self._fresh = self._fresh, []
+        for row in fresh:
+            thought = row.is_thinking
+            row.flush()
+            if row.view is None:
+                self._column.guess_height(row)
+            elif thought or row.is_thinking:
+                row.view.refresh()
+        self._settle()
+
+    def _on_idle(self) -> None:
+        self._settle(time.perf_counter() + IDLE_SLICE_S)
+
+    def _settle(self, deadline: float = 0) -> None:
+        """Bring the widgets in line with the rows. Hidden, that can wait."""
+        if self._is_syncing or not self.isVisible():
+            return
+        self._is_syncing = True
+        try:
+            if self._column.settle(deadline, self._follows):
+                self._idle_timer.start(0)
+            bar = self.verticalScrollBar()
+            bar.setPageStep(self.viewport().height())
+            bar.setSingleStep(look().px(22))
+            bar.setRange(0, self._column.max_scroll)
+            bar.setValue(self._column.scroll)
+        finally:
+            self._is_syncing = False
+        self._show_jump_button()
+
+    def _show_jump_button(self) -> None:
+        away = self._column.max_scroll - self._column.scroll > NEAR_END
+        self._jump.setVisible(away)
+        if away:
+            self._jump.resize(self._jump.sizeHint())
+            area = self.viewport().geometry()
+            gap = look().px(16)
+            self._jump.move(
+                area.right() - self._jump.width() - gap, area.bottom() - self._jump.height() - gap
+            )
+
+    def _scroll_to(self, row: Row) -> None:
+        """Scroll as little as it takes to see `row`, or its beginning if it is high."""
+        top, height = self._column.top_of(row), self._column.height_of(row)
+        room = self.viewport().height()
+        if top < self._column.scroll or height > room:
+            self.verticalScrollBar().setValue(top)
+        elif top + height > self._column.scroll + room:
+            self.verticalScrollBar().setValue(top + height - room)
+        self._settle()
+
+    def _on_colored(self, source: CodeSource) -> None:
+        for view in self._column.live_views:
+            view.show_colors(source)
+
+    def _apply_theme(self) -> None:
+        self.setPalette(themes.palette())
+
+    def _on_theme_changed(self) -> None:
+        self._apply_theme()
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Colours or fonts have changed: every widget is made anew."""
+        self._column.release_all()
+        for row in self._column.rows:
+            row.unmeasure()
+        self._column.take_width()
+        self._column.guess_heights()
+        self._jump.deleteLater()
+        self._jump = self._make_jump_button()
+        self._settle()
+
+    def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
+        """Only the message with the focus has tab stops; the transcript is one while none has."""
+        current = message_of(new) if new is not None and self.isAncestorOf(new) else None
+        if current is self._current:
+            return
+        if self._current is not None:
+            self._current.set_current(False)
+        self._current = current
+        if current is not None:
+            current.set_current(True)
+        policy = Qt.FocusPolicy
+        self.setFocusPolicy(policy.ClickFocus if current else policy.StrongFocus)
+
+    # Events
+
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        if self._is_syncing:
+            return
+        self._column.scroll = self.verticalScrollBar().value()
+        self._follows = self._column.max_scroll - self._column.scroll <= NEAR_END
+        self._settle()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._column.take_width()
+        self._settle()
+        super().resizeEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._column.take_width()
+        self._settle()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._rebuild()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._column.header and event.type() == QEvent.Type.LayoutRequest:
+            self._settle()
+        return super().eventFilter(watched, event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.focus_message(-1)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        bar = self.verticalScrollBar()
+        walks = event.modifiers() == Qt.KeyboardModifier.ControlModifier
+        if event.key() == Qt.Key.Key_Home:
+            bar.setValue(0)
+        elif event.key() == Qt.Key.Key_End:
+            self.scroll_to_end()
+        elif event.key() == Qt.Key.Key_Space:
+            bar.setValue(bar.value() + bar.pageStep() - look().px(44))
+        elif walks and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self.focus_message(-1 if event.key() == Qt.Key.Key_Up else 1)
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,237 @@
+"""The window: the rail, the pages, the status line, and the keys that work everywhere."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core import settings as s
+from app.core.settings import Settings
+from app.jobs.chat import ChatJob
+from app.jobs.tasks import TaskThread
+from app.ui import style
+from app.ui.chatpage import ChatPage
+from app.ui.controls import Hairline, Surface
+from app.ui.figures import FigureFeed
+from app.ui.focus import FocusRing
+from app.ui.models import Models
+from app.ui.prefs import Prefs
+from app.ui.rail import Rail
+from app.ui.statusline import StatusLine
+from app.ui.theme import px, theme, tokens
+from app.ui.trouble import TroubleStack
+
+CHAT, MODELS, QUANTIZE, LAB, SETTINGS = range(5)
+
+
+class MainWindow(QMainWindow):
+    """Pages other than Chat are made when they are first asked for."""
+
+    closing = Signal()
+
+    def __init__(self, chat: ChatJob, settings: Settings, tasks: TaskThread) -> None:
+        super().__init__()
+        self._chat = chat
+        self.prefs = Prefs(settings, self)
+        theme().follow(self.prefs.get(s.THEME))
+        style.apply_text_scale(self.prefs.get(s.TEXT_SCALE))
+        self.models = Models(chat, self.prefs, tasks, self)
+        self.feed = FigureFeed(chat, self.models.name_of, self)
+        self.rail = Rail(self._pages())
+        self.trouble = TroubleStack()
+        self.chat_page = ChatPage(chat, self.prefs, self.models, self.feed, tasks)
+        self.status = StatusLine()
+        self._stack = QStackedWidget()
+        self._made: dict[int, QWidget] = {CHAT: self.chat_page}
+        self._lay_out()
+        self._ring = FocusRing(self)
+        self._connect()
+        self._add_keys()
+        self._restyle()
+        self._restore(settings)
+        self.show_page(CHAT)
+        self.models.scan()
+        self.feed.publish()
+
+    def _pages(self) -> tuple[tuple[str, str, str], ...]:
+        return (
+            ("chat", self.tr("Chat"), "Ctrl+1"),
+            ("models", self.tr("Models"), "Ctrl+2"),
+            ("quantize", self.tr("Quantize"), "Ctrl+3"),
+            ("lab", self.tr("Lab"), "Ctrl+4"),
+            ("settings", self.tr("Settings"), "Ctrl+,"),
+        )
+
+    def _lay_out(self) -> None:
+        self._stack.addWidget(self.chat_page)
+        page = Surface("content")
+        pages = QVBoxLayout(page)
+        top = QHBoxLayout()
+        outer = QVBoxLayout()
+        for layout in (pages, top, outer):
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+        pages.addWidget(self.trouble)
+        pages.addWidget(self._stack, 1)
+        top.addWidget(self.rail)
+        top.addWidget(Hairline(Qt.Orientation.Vertical))
+        top.addWidget(page, 1)
+        outer.addLayout(top, 1)
+        outer.addWidget(Hairline())
+        outer.addWidget(self.status)
+        central = QWidget()
+        central.setLayout(outer)
+        self.setCentralWidget(central)
+
+    def _connect(self) -> None:
+        theme().changed.connect(self._restyle)
+        self.rail.chosen.connect(self.show_page)
+        self.chat_page.title_changed.connect(self._show_title)
+        self.feed.changed.connect(self.status.show_figures)
+        self.prefs.changed.connect(self._on_setting)
+        self.prefs.failed.connect(self.trouble.add)
+        self._chat.trouble.connect(self.trouble.add)
+
+    def _restore(self, settings: Settings) -> None:
+        self.setMinimumSize(*tokens()["size"]["minimumWindow"])
+        self.resize(1280, 820)
+        try:
+            geometry = base64.b64decode(self.prefs.get(s.WINDOW_GEOMETRY), validate=True)
+        except (binascii.Error, ValueError):
+            geometry = b""
+        if geometry:
+            self.restoreGeometry(QByteArray(geometry))
+        self._show_title("")
+        if settings.problem is not None:
+            self.trouble.add(settings.problem)
+
+    # --- pages --------------------------------------------------------------------------------
+
+    def show_page(self, number: int) -> None:
+        page = self._made.get(number)
+        if page is None:
+            page = self._made[number] = self._make_page(number)
+            self._stack.addWidget(page)
+        self._stack.setCurrentWidget(page)
+        self.rail.show_chosen(number)
+        if number == CHAT:
+            self.chat_page.column.composer.focus()
+        elif number == MODELS:
+            self.models.scan()
+
+    def _make_page(self, number: int) -> QWidget:
+        """Imported here: the window has to be there before they are wanted."""
+        if number == MODELS:
+            from app.ui.modelspage import ModelsPage
+
+            return ModelsPage(self.models, self.feed)
+        if number == SETTINGS:
+            from app.ui.settingspage import SettingsPage
+
+            return SettingsPage(self.prefs)
+        from app.ui.pages import EmptyPage
+
+        if number == QUANTIZE:
+            title = self.tr("Nothing to quantize yet")
+            sentence = self.tr("Quantizing your own models comes in a later version.")
+            return EmptyPage("quantize", title, sentence)
+        sentence = self.tr("Measuring variants against each other comes in a later version.")
+        return EmptyPage("lab", self.tr("Nothing measured yet"), sentence)
+
+    @property
+    def page(self) -> int:
+        current = self._stack.currentWidget()
+        return next(number for number, page in self._made.items() if page is current)
+
+    # --- keys ---------------------------------------------------------------------------------
+
+    def _add_keys(self) -> None:
+        chat = self.chat_page
+        keys = {
+            "Ctrl+N": self._on_chat(chat.new_conversation),
+            "Ctrl+L": self._on_chat(chat.open_picker),
+            "Ctrl+I": self._on_chat(chat.toggle_inspector),
+            "Ctrl+B": self._on_chat(chat.toggle_list),
+            "Ctrl+F": self._on_chat(chat.find),
+            "F2": self._on_chat(chat.begin_rename),
+            "Ctrl+,": lambda: self.show_page(SETTINGS),
+            "Ctrl+Q": self.close,
+            "F6": lambda: self._focus_next_region(1),
+            "Shift+F6": lambda: self._focus_next_region(-1),
+        }
+        for number in (CHAT, MODELS, QUANTIZE, LAB):
+            keys[f"Ctrl+{number + 1}"] = lambda number=number: self.show_page(number)
+        for key, action in keys.items():
+            QShortcut(QKeySequence(key), self, action)
+
+    def _on_chat(self, action):
+        """`action` on the chat page, shown first where another page is."""
+
+        def run() -> None:
+            if self.page != CHAT:
+                self.show_page(CHAT)
+            action()
+
+        return run
+
+    def _focus_next_region(self, step: int) -> None:
+        regions = [(self.rail, self.rail.focus_first)]
+        if self.page == CHAT:
+            regions += self.chat_page.regions()
+        else:
+            page = self._stack.currentWidget()
+            regions.append((page, lambda: page.focusNextChild()))
+        focused = QApplication.focusWidget()
+        # The first that holds the focus: the page bar lies within the column, and stands before it.
+        here = [n for n, (area, _) in enumerate(regions) if focused and area.isAncestorOf(focused)]
+        regions[((here[0] if here else -1) + step) % len(regions)][1]()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        escape = event.key() == Qt.Key.Key_Escape
+        if not (escape and self.page == CHAT and self.chat_page.escape()):
+            super().keyPressEvent(event)
+
+    # --- looks --------------------------------------------------------------------------------
+
+    def _restyle(self) -> None:
+        style.apply_theme(self)
+        self._arrange()
+
+    def _on_setting(self, key: str) -> None:
+        if key == s.THEME.key:
+            theme().follow(self.prefs.get(s.THEME))
+        elif key == s.TEXT_SCALE.key:
+            style.apply_text_scale(self.prefs.get(s.TEXT_SCALE))
+
+    def _show_title(self, title: str) -> None:
+        self.setWindowTitle(title or "Nibble")
+
+    def _arrange(self) -> None:
+        """Fit the parts to the window, measured in letters: large text makes it a narrow one."""
+        width = self.width() * 100 / px(100)
+        narrow = width < tokens()["breakpoint"]["railShowsIconsOnly"]
+        self.rail.set_narrow(narrow)
+        self.status.set_narrow(narrow)
+        self.chat_page.set_room(width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        geometry = base64.b64encode(self.saveGeometry().data()).decode()
+        self.prefs.set(s.WINDOW_GEOMETRY, geometry)
+        self.chat_page.flush()
+        self.closing.emit()
+        super().closeEvent(event)

@@ -1,0 +1,87 @@
+"""Tokens' bytes become text: at once, then in frames, never half a character."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine.answer import FRAME_S, AnswerStream
+from app.engine.protocol import Event, Text
+
+
+class _Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    clock.now = 100.0
+    monkeypatch.setattr("app.engine.answer.time.perf_counter", clock)
+    return clock
+
+
+def _stream(pieces: list[bytes], prompt_end: str = "") -> list[Text]:
+    events: list[Event] = []
+    stream = AnswerStream(1, events.append)
+    stream.begin(prompt_end)
+    for n, piece in enumerate(pieces):
+        stream.add(piece, n)
+    stream.finish(0)
+    return [event for event in events if isinstance(event, Text)]
+
+
+@given(st.text(), st.lists(st.integers(0, 40)))
+def test_any_cut_of_the_bytes_gives_the_same_text(text: str, cuts: list[int]) -> None:
+    data = text.encode("utf-8", "replace")
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    events = _stream(pieces)
+    got = "".join(e.text for e in events)
+    thought = "".join(e.reasoning for e in events)
+    if "<think>" not in text and "[THINK]" not in text and "THINKING" not in text:
+        assert (got, thought) == (data.decode(), "")
+
+
+@pytest.mark.parametrize("text", ["😀👩‍👩‍👧", "漢字かな", "e\u0301o\u0308", "नमस्ते"])
+def test_characters_of_several_tokens_come_whole(text: str) -> None:
+    events = _stream([bytes([byte]) for byte in text.encode()])
+    assert "".join(event.text for event in events) == text
+    assert all("\ufffd" not in event.text for event in events)
+
+
+def test_bytes_that_are_no_text_are_marked_not_lost() -> None:
+    assert "".join(e.text for e in _stream([b"a\xff", b"b\xe6\xbc"])) == "a\ufffdb\ufffd"
+
+
+def test_the_first_token_comes_at_once_and_the_rest_in_frames(clock: _Clock) -> None:
+    events: list[Event] = []
+    stream = AnswerStream(1, events.append)
+    stream.begin("")
+    stream.add(b"a", 1)
+    assert len(events) == 1
+    for n in range(10):
+        clock.now += FRAME_S / 4
+        stream.add(b"b", n)
+    assert [e.text for e in events if isinstance(e, Text)] == ["a", "bbbb", "bbbb"]
+    figures = stream.finish(0)
+    assert [e.text for e in events if isinstance(e, Text)] == ["a", "bbbb", "bbbb", "bb"]
+    assert figures["n_generated"] == 11
+
+
+def test_the_clock_parts_prompt_thought_and_answer(clock: _Clock) -> None:
+    stream = AnswerStream(1, lambda _event: None)
+    clock.now += 0.5
+    stream.begin("<think>")
+    for piece in (b"so", b"</think>", b"Paris", b"."):
+        clock.now += 0.1
+        stream.add(piece, 0)
+    figures = stream.finish(n_read=50)
+    assert figures["ttft_ms"] == pytest.approx(600)
+    assert figures["prompt_tps"] == pytest.approx(100)
+    assert figures["tps"] == pytest.approx(10)
+    assert figures["thought_ms"] == pytest.approx(200)
