@@ -39,7 +39,7 @@ class ChatColumn(Surface):
     def __init__(self, *, read_only: bool) -> None:
         super().__init__("content")
         self._read_only = read_only
-        self._view = View.TRANSCRIPT
+        self._view: View | None = None
         self.bar = PageBar(read_only=read_only)
         self._bar_line = Hairline()
         self.model_trouble = TroubleCard("doesNotFit")
@@ -84,10 +84,12 @@ class ChatColumn(Surface):
         self._bottom.setSpacing(px(16))
 
     @property
-    def view(self) -> View:
+    def view(self) -> View | None:
         return self._view
 
     def show_view(self, view: View) -> None:
+        if view is self._view:
+            return
         self._view = view
         pages = {View.EMPTY: self._empty, View.FIRST_START: self.first_start}
         self._stack.setCurrentWidget(pages.get(view, self.transcript))

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 from app.core.chat import ChatMessage, OpenConversation, Role
 from app.core.errors import AppError
 from app.jobs.chat import ChatJob
-from app.ui.chatcolumn import ChatColumn
+from app.ui.chatcolumn import ChatColumn, View
 from app.ui.questions import ask_to_open
 
 
@@ -59,6 +59,8 @@ class ChatLink(QObject):
         if opened is None:
             self._column.transcript.clear()
         else:
+            # Shown first: text is measured at the width it will have.
+            self._column.show_view(View.TRANSCRIPT)
             self._column.transcript.set_conversation(opened.messages, opened.branches)
         self._show_notice()
         self._column.send_trouble.hide()

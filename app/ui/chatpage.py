@@ -237,10 +237,9 @@ class ChatPage(QWidget):
         else:
             view = View.EMPTY if self._conversations else View.FIRST_START
         first = view is View.FIRST_START
-        if view is not self.column.view:
-            self.column.show_view(view)
-            self.panels.set_plain(first)
-            self._place_hardware()
+        self.column.show_view(view)
+        self.panels.set_plain(first)
+        self._place_hardware()
         if first and not self._has_looked:
             self._has_looked = True
             self._hardware.look()

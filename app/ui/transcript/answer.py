@@ -37,9 +37,9 @@ class AnswerView(MessageView):
         self.refresh()
 
     def refresh(self) -> None:
+        super().refresh()
         self._show_fold()
         self._show_trouble()
-        super().refresh()
 
     def _arrange(self, window: Window, width: int, y: int) -> int:
         look, row = self._look, self.row

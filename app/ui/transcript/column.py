@@ -43,6 +43,7 @@ class Column:
         self._make_view = make_view
         self._heights = Heights()
         self._live: list[Row] = []
+        self._placed: set[Row] = set()
         self._offset = 0
 
     @property
@@ -98,6 +99,7 @@ class Column:
         """Let the widget of `row` go; its heights stay."""
         if row.view is not None:
             self._live.remove(row)
+            self._placed.discard(row)
             row.view.hide()
             row.view.deleteLater()
             row.view = None
@@ -191,6 +193,9 @@ class Column:
             if not window.wants(0, height):
                 return
             row.view = self._make_view(row)
+            # Text can only be measured in a widget that is shown: out of sight, until it is placed.
+            row.view.setGeometry(0, self._viewport.height(), self.width + 2 * SIDE, height)
+            row.view.show()
             self._live.append(row)
         elif not window.keeps(0, height) and not row.view.has_focus_within():
             self.release(row)
@@ -209,13 +214,12 @@ class Column:
             if row.view is not None:
                 y = self.top_of(row) - self.scroll
                 row.view.setGeometry(x - SIDE, y, width, self._heights[row.index])
-                if row.view.isHidden():
-                    row.view.show()
+        self._placed = set(self._live)
 
     def _scroll_pixels(self) -> None:
         """Let Qt move what is on the screen already, which spares painting it again."""
         for row in self._live:
-            if row.view is not None and not row.view.isHidden():
+            if row.view is not None and row in self._placed:
                 distance = self.top_of(row) - self.scroll - row.view.y()
                 if distance and abs(distance) < self._viewport.height():
                     self._viewport.scroll(0, distance)

@@ -7,50 +7,52 @@ quotes, rules, the frames of tables) is noted in `marks` for the view to paint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from markdown_it.token import Token
-from PySide6.QtGui import QTextBlockFormat, QTextCursor, QTextDocument, QTextList, QTextListFormat
+from PySide6.QtCore import Qt
+from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextList,
+    QTextListFormat,
+)
 
 from app.ui.transcript import look as looks
 from app.ui.transcript.blocks import Block, Kind
 from app.ui.transcript.body import gap, shape
 from app.ui.transcript.look import Look
+from app.ui.transcript.marks import CIRCLE, DISC, DONE, TO_DO, Marks
 from app.ui.transcript.markdown import is_knotty, is_web_link, parse, parse_inline
 from app.ui.transcript.tables import COLUMNS_MAX, TableMark, table_rows, write_table
 from app.ui.transcript.text import dedent
 
 _LINE = "\u2028"
-_BULLETS = (QTextListFormat.Style.ListDisc, QTextListFormat.Style.ListCircle)
+_CHIP_GAP = 3
 _FLAGS = {"strong": looks.BOLD, "em": looks.ITALIC, "s": looks.STRIKE}
 _QUOTES_MAX = 12
-
-
-@dataclass(slots=True)
-class Marks:
-    """What the view paints itself. Positions are characters of the document."""
-
-    chips: list[tuple[int, int]] = field(default_factory=list)
-    quotes: list[tuple[int, int, int]] = field(default_factory=list)
-    rules: list[int] = field(default_factory=list)
-    codes: list[tuple[int, int]] = field(default_factory=list)
-    tables: list[TableMark] = field(default_factory=list)
-
-    def forget_after(self, position: int) -> None:
-        for marks in (self.chips, self.quotes, self.codes):
-            while marks and marks[-1][1] > position:
-                marks.pop()
-        while self.rules and self.rules[-1] > position:
-            self.rules.pop()
-        while self.tables and self.tables[-1].position >= position:
-            self.tables.pop()
+_LEFT = QTextCursor.MoveOperation.Left
+_UNSEEN = QTextCharFormat()
+_UNSEEN.setForeground(Qt.GlobalColor.transparent)
 
 
 @dataclass(slots=True)
 class _OpenList:
     format: QTextListFormat
+    number: int | None  # of the next item; none if the list has bullets
+    is_nested: bool
     made: QTextList | None = None
     items: int = 0
+
+    def next_mark(self) -> str:
+        self.items += 1
+        if self.number is None:
+            return CIRCLE if self.is_nested else DISC
+        self.number += 1
+        return f"{self.number - 1}."
 
 
 class Writer:
@@ -91,7 +93,7 @@ class Writer:
         self._cursor.setPosition(position)
         self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         self._cursor.removeSelectedText()
-        self.marks.forget_after(position)
+        self.marks.forget_from(position)
 
     def write(self, block: Block) -> None:
         """Add `block` at the end."""
@@ -157,10 +159,11 @@ class Writer:
         self._shape = "heading"
 
     def _on_bullet_list_open(self, _token: Token) -> None:
-        self._open_list(_BULLETS[min(len(self._lists), 1)])
+        self._open_list(None)
 
     def _on_ordered_list_open(self, token: Token) -> None:
-        self._open_list(QTextListFormat.Style.ListDecimal, int(token.attrGet("start") or 1))
+        start = token.attrGet("start")
+        self._open_list(1 if start is None else int(start))
 
     def _on_bullet_list_close(self, _token: Token) -> None:
         self._lists.pop()
@@ -172,7 +175,6 @@ class Writer:
         self._awaits_item = True
         if self._lists[-1].items or len(self._lists) > 1:
             self._gap = 4
-        self._lists[-1].items += 1
 
     def _on_list_item_close(self, _token: Token) -> None:
         if self._awaits_item:
@@ -192,41 +194,57 @@ class Writer:
 
     def _on_code_block(self, token: Token) -> None:
         """Code inside a quote, or indented: no card of its own, a shaded paragraph."""
-        self._paragraph(20)
+        self._gap += 6
+        self._paragraph(20, inset=looks.CODE_PAD)
         start = self._cursor.position()
         text = token.content.rstrip("\n").replace("\n", _LINE)
         self._cursor.insertText(text, self._look.char(looks.CODE, self._token))
         self.marks.codes.append((start, self._cursor.position()))
-        self._gap = 12
+        self._gap = 20
 
     _on_fence = _on_code_block
 
     # Paragraphs and what is in them
 
-    def _open_list(self, style: QTextListFormat.Style, start: int = 1) -> None:
+    def _open_list(self, start: int | None) -> None:
+        """Qt knows that it is a list, for whoever copies it; its marks are painted by us."""
+        styles = QTextListFormat.Style
         made = QTextListFormat()
-        made.setStyle(style)
+        made.setStyle(styles.ListDisc if start is None else styles.ListDecimal)
         made.setIndent(self._depth + len(self._lists) + 1)
-        made.setStart(start)
-        self._lists.append(_OpenList(made))
+        made.setStart(start or 1)
+        nested = bool(self._lists) or self._depth > 0
+        self._lists.append(_OpenList(made, start, nested))
 
-    def _paragraph(self, line: int = 22) -> None:
+    def _paragraph(self, line: int = 22, inset: int = 0) -> None:
         """Begin a paragraph at the end of the document."""
         is_item = self._awaits_item and bool(self._lists)
         depth = 0 if is_item else self._depth + len(self._lists)
-        made = self._look.block(line, self._gap, depth, self._quotes)
+        mark = self._lists[-1].next_mark() if is_item else ""
+        made = self._look.block(
+            line, self._gap, depth, self._quotes, inset=inset + self._overhang(mark)
+        )
         if self._fresh:
             self._cursor.setBlockFormat(made)
             self._fresh = False
         else:
             self._cursor.insertBlock(made)
+        self._cursor.setBlockCharFormat(_UNSEEN if is_item else self._plain_char)
         if is_item:
             self._add_to_list(self._lists[-1])
+            self.marks.items.append((self._cursor.position(), mark))
             self._awaits_item = False
         if self._quotes:
             self._note_quote()
         self._gap = 0
         self._shape = self._shape or "text"
+
+    def _overhang(self, mark: str) -> int:
+        """How much further in an item with a long number begins."""
+        if len(mark) < 4 or not mark[0].isdigit():
+            return 0
+        words = QFontMetricsF(self._look.body_figures).horizontalAdvance(mark) / self._look.scale
+        return max(0, round(words + 8 - looks.LIST_STEP))
 
     def _add_to_list(self, opened: _OpenList) -> None:
         if opened.made is None:
@@ -249,18 +267,13 @@ class Writer:
 
     def _with_task(self, children: list[Token]) -> list[Token]:
         """The children without "[ ] " or "[x] ", which become the box of the list item."""
-        first = children[0] if children else None
-        item = self._lists and self._cursor.currentList() is not None
-        if first is None or first.type != "text" or not item:
+        first, items = children[0] if children else None, self.marks.items
+        at_item = items and items[-1][0] == self._cursor.position()
+        if first is None or first.type != "text" or not at_item:
             return children
-        if first.content[:4].lower() not in ("[ ] ", "[x] "):
-            return children
-        done = first.content[1] != " "
-        first.content = first.content[4:]
-        made = QTextBlockFormat()
-        marker = QTextBlockFormat.MarkerType
-        made.setMarker(marker.Checked if done else marker.Unchecked)
-        self._cursor.mergeBlockFormat(made)
+        if first.content[:4].lower() in ("[ ] ", "[x] "):
+            items[-1] = (items[-1][0], TO_DO if first.content[1] == " " else DONE)
+            first.content = first.content[4:]
         return children
 
     def write_inline(self, children: list[Token], flags: int = 0, token: str = "") -> None:
@@ -281,15 +294,31 @@ class Writer:
     def _word(self, token: Token, flags: int, href: str) -> None:
         text = token.content
         if token.type == "code_inline":
-            start = self._cursor.position()
-            self._insert(text, flags | looks.CODE, href)
-            self.marks.chips.append((start, self._cursor.position()))
+            self._chip(text, flags | looks.CODE, href)
         elif token.type in ("softbreak", "hardbreak"):
             self._insert(_LINE, flags, href)
         elif token.type == "image":
             self._insert(f"{text} ({token.attrGet('src') or ''})", flags, "")
         elif text:
             self._insert(text.replace("\n", _LINE), flags, href)
+
+    def _chip(self, text: str, flags: int, href: str) -> None:
+        """Code in a line. The letters at its edges stand a little off, for the chip's own edges."""
+        before = QTextCursor(self._cursor)
+        if not before.atBlockStart():
+            before.movePosition(_LEFT, QTextCursor.MoveMode.KeepAnchor)
+            before.mergeCharFormat(self._apart(QTextCharFormat()))
+        start = self._cursor.position()
+        self._insert(text[:-1], flags, href)
+        target = href if href and is_web_link(href) else ""
+        char = QTextCharFormat(self._look.char(flags, self._word_token, target))
+        self._cursor.insertText(text[-1:], self._apart(char))
+        self.marks.chips.append((start, self._cursor.position()))
+
+    def _apart(self, char: QTextCharFormat) -> QTextCharFormat:
+        char.setFontLetterSpacingType(QFont.SpacingType.AbsoluteSpacing)
+        char.setFontLetterSpacing(self._look.px(_CHIP_GAP))
+        return char
 
     def _close_link(self, href: str, flags: int) -> None:
         """A target that cannot be opened is shown, so that nobody is misled by its text."""

@@ -23,6 +23,7 @@ from app.ui import theme as themes
 BOLD, ITALIC, STRIKE, CODE, TITLE, SMALL, HEADING = 1, 2, 4, 8, 16, 32, 64
 QUOTE_STEP = 16
 LIST_STEP = 24
+CODE_PAD = 10
 FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 
 
@@ -39,6 +40,7 @@ class Look:
         self.small = themes.font(themes.SMALL)
         self.small_bold = themes.font(themes.SMALL, 600)
         self.figures = tabular(themes.font(themes.SMALL))
+        self.body_figures = tabular(themes.font())
         self.code = themes.font(themes.CODE)
         names = themes.tokens()["themes"][themes.theme().name]["colors"]
         self.colors = {name: themes.theme().color(name) for name in names}
@@ -101,23 +103,29 @@ class Look:
         return result
 
     def block(
-        self, line: int = 22, gap: int = 0, depth: int = 0, quotes: int = 0, align: int = 0
+        self,
+        line: int = 22,
+        gap: int = 0,
+        depth: int = 0,
+        quotes: int = 0,
+        align: int = 0,
+        inset: int = 0,
     ) -> QTextBlockFormat:
         """The format of a paragraph: line height, space above, list and quote levels around it."""
-        key = (line, gap, depth, quotes, align)
+        key = (line, gap, depth, quotes, align, inset)
         made = self._blocks.get(key)
         if made is None:
             made = self._blocks[key] = self._make_block(*key)
         return made
 
     def _make_block(
-        self, line: int, gap: int, depth: int, quotes: int, align: int
+        self, line: int, gap: int, depth: int, quotes: int, align: int, inset: int
     ) -> QTextBlockFormat:
         result = QTextBlockFormat()
         result.setLineHeight(self.px(line), FIXED)
         result.setTopMargin(self.px(gap))
         result.setIndent(depth)
-        result.setLeftMargin(quotes * self.px(QUOTE_STEP))
+        result.setLeftMargin(quotes * self.px(QUOTE_STEP) + self.px(inset))
         if align:
             result.setProperty(QTextFormat.Property.BlockAlignment.value, align)
         return result

@@ -50,7 +50,6 @@ class MessageView(QWidget):
         self._is_hovered = False
         self._has_ring = False
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        row.need_bodies()
 
     # Layout
 
@@ -74,7 +73,7 @@ class MessageView(QWidget):
             indent = look.px(LIST_STEP) * min(segment.depth, 4)
             y += look.px(segment.gap)
             self._tops[segment] = y
-            view = self._view_for(segment, window, y)
+            view = self._view_for(segment, window, y, width - indent)
             if view is None:
                 if not segment.width:
                     segment.height = estimate_segment(
@@ -92,7 +91,7 @@ class MessageView(QWidget):
         segment.height = view.fit(width)
         segment.width = width
 
-    def _view_for(self, segment: Segment, window: Window, y: int) -> SegmentView | None:
+    def _view_for(self, segment: Segment, window: Window, y: int, width: int) -> SegmentView | None:
         view = self._views.get(segment)
         if view is None:
             if not window.wants(y, y + segment.height):
@@ -100,6 +99,9 @@ class MessageView(QWidget):
             view = self._make_view(segment)
             self._views[segment] = view
             segment.width = 0
+            # Text lays itself out for its width when it is written, and widgets that are not
+            # shown do not know theirs: width first, then show, then write.
+            view.resize(width, view.height())
             view.show()
         elif not window.keeps(y, y + segment.height) and not _has_focus(view):
             return None
@@ -166,6 +168,7 @@ class MessageView(QWidget):
 
     def refresh(self) -> None:
         """The row's state has changed: show it. A layout follows."""
+        self.row.need_bodies()
         self.setAccessibleName(self._name())
         self.setAccessibleDescription(self.row.message.text[:500])
         self._show_actions()

@@ -9,10 +9,11 @@ from PySide6.QtWidgets import QWidget
 
 from app.ui.transcript.blocks import Block
 from app.ui.transcript.body import Segment
-from app.ui.transcript.document import Marks, Writer
+from app.ui.transcript.document import Writer
 from app.ui.transcript.host import Host
 from app.ui.transcript.look import Look
-from app.ui.transcript.marks import paint_marks
+from app.ui.transcript.marks import Marks
+from app.ui.transcript.painting import paint_marks
 from app.ui.transcript.textview import TextView
 
 

@@ -105,7 +105,12 @@ class TextView(QTextBrowser):
         line = block.layout().lineForTextPosition(block.length() - 1)
         if not line.isValid():
             return QRectF(origin.x(), origin.y() + 4, width, height)
-        x = origin.x() + line.cursorToX(block.length() - 1)[0] + 2 - self.horizontalScrollBar().value()
+        x = (
+            origin.x()
+            + line.cursorToX(block.length() - 1)[0]
+            + 2
+            - self.horizontalScrollBar().value()
+        )
         x = max(0.0, min(x, self.viewport().width() - width))
         return QRectF(x, origin.y() + line.y() + line.ascent() + 3 - height, width, height)
 
