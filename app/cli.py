@@ -38,13 +38,11 @@ CANCELLED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
-    if not arguments or not _is_command(arguments):
-        return _window(arguments)
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
     except AppError as error:
-        return _complain(error, options.debug)
+        return complain(error, options.debug)
     except KeyboardInterrupt:
         return CANCELLED
     except BrokenPipeError:  # the reader of our output is gone, as with `| head`
@@ -52,33 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         return 1
 
 
-def _is_command(arguments: Sequence[str]) -> bool:
-    """Whether these are not just model files to show in the window."""
-    return any(not argument.lower().endswith(".gguf") for argument in arguments)
-
-
-def _window(arguments: Sequence[str]) -> int:
-    if sys.platform == "linux" and not _has_display():
-        return _complain(
-            EngineError(
-                QT_TRANSLATE_NOOP("cli", "There is no screen to show the window on."),
-                QT_TRANSLATE_NOOP("cli", "“nibble chat” works in a terminal."),
-            )
-        )
-    from app.ui.application import run_window  # Qt is imported for the window alone
-
-    try:
-        return run_window([Path(argument) for argument in arguments])
-    except AppError as error:
-        return _complain(error)
-
-
-def _has_display() -> bool:
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return any(os.environ.get(name) for name in names)
-
-
-def _complain(error: AppError, debug: bool = False) -> int:
+def complain(error: AppError, debug: bool = False) -> int:
+    """Say on stderr what went wrong and the way on; returns the exit code."""
     sys.stdout.flush()
     print(error.text, file=sys.stderr)
     if error.hint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -47,7 +48,13 @@ class Application(QObject):
     def show(self) -> None:
         self.window.show()
         self._chat.start()
-        QTimer.singleShot(0, self._instance.listen)
+        QTimer.singleShot(0, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        self._instance.listen()
+        self.window.begin()
+        gc.freeze()
+        gc.enable()
 
     def open_files(self, files: Sequence[Path]) -> None:
         for file in files[:1]:
@@ -79,13 +86,15 @@ class Application(QObject):
         self.open_files([Path(file) for file in summons.files])
 
 
-def run_window(files: Sequence[Path]) -> int:
+def run_window(file_names: Sequence[str]) -> int:
     """Show the window and run until it is closed; returns the exit code.
 
     Raises AppError when it cannot be shown, or when another instance holds the store but does not
     answer.
     """
+    gc.disable()  # nothing made while starting is garbage; looking for it takes a tenth of the time
     application = _make_qt_application()
+    files = [Path(name) for name in file_names]
     try:
         store = Store(paths.database_file(), paths.lock_file())
     except StoreError:

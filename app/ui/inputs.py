@@ -37,6 +37,7 @@ class _Spin:
         self.setKeyboardTracking(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setGroupSeparatorShown(True)
+        self.lineEdit().setTextMargins(px(6), 0, 0, 0)
 
     def _draw_chevrons(self: Any) -> None:
         painter = _chevron_painter(self)

@@ -31,7 +31,7 @@ class Section(QWidget):
 
     def _place(self) -> None:
         self.column.setContentsMargins(px(16), px(10), px(16), px(12))
-        self.column.setSpacing(px(6))
+        self.column.setSpacing(px(4))
 
 
 class SettingRow(QWidget):
@@ -51,4 +51,4 @@ class SettingRow(QWidget):
         self._place()
 
     def _place(self) -> None:
-        self.editor.setFixedWidth(px(96))
+        self.editor.setFixedSize(px(96), px(24))

@@ -52,7 +52,8 @@ QScrollArea, QScrollArea > QWidget > QWidget[surface="none"] { background: trans
 QStackedWidget { background: transparent; border: none; }
 
 QLabel { background: transparent; }
-QLabel[strong="true"] { font-size: $p14; font-weight: 600; }
+QLabel[step="body"] { font-size: $p14; }
+QLabel[strong="true"] { font-weight: 600; }
 QLabel[step="small"] { font-size: $p12; }
 QLabel[step="title"] { font-size: $p20; font-weight: 600; }
 QLabel[tone="secondary"] { color: $textSecondary; }

@@ -61,8 +61,11 @@ class MainWindow(QMainWindow):
         self._restyle()
         self._restore(settings)
         self.show_page(CHAT)
-        self.models.scan()
         self.feed.publish()
+
+    def begin(self) -> None:
+        """What can wait until the window is visible."""
+        self.models.scan()
 
     def _pages(self) -> tuple[tuple[str, str, str], ...]:
         return (

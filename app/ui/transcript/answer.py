@@ -13,7 +13,7 @@ from app.ui.transcript.body import Segment
 from app.ui.transcript.footer import _OVERHANG, Footer
 from app.ui.transcript.host import Host, Window
 from app.ui.transcript.look import Look
-from app.ui.transcript.message import SIDE, MessageView
+from app.ui.transcript.message import SIDE, MessageView, discard
 from app.ui.transcript.prose import ProseView
 from app.ui.transcript.reasoning import ReasoningFold
 from app.ui.transcript.row import Row
@@ -92,7 +92,7 @@ class AnswerView(MessageView):
         row = self.row
         if row.thoughts is None:
             if self._fold is not None:
-                self._fold.deleteLater()
+                discard(self._fold)
                 self._fold = None
             return
         if self._fold is None:
@@ -111,7 +111,7 @@ class AnswerView(MessageView):
     def _show_trouble(self) -> None:
         if not self.row.is_unfinished:
             if self._trouble is not None:
-                self._trouble.deleteLater()
+                discard(self._trouble)
                 self._trouble = None
             return
         if self._trouble is None:

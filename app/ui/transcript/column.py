@@ -15,7 +15,7 @@ from app.ui.transcript.body import Segment
 from app.ui.transcript.heights import Heights
 from app.ui.transcript.host import Window
 from app.ui.transcript.look import look
-from app.ui.transcript.message import SIDE, MessageView
+from app.ui.transcript.message import SIDE, MessageView, discard
 from app.ui.transcript.row import COLUMN_MAX, Row
 
 _MARGIN, _TOP, _BOTTOM, _HEADER_GAP = 24, 4, 24, 16
@@ -100,8 +100,7 @@ class Column:
         if row.view is not None:
             self._live.remove(row)
             self._placed.discard(row)
-            row.view.hide()
-            row.view.deleteLater()
+            discard(row.view)
             row.view = None
 
     def release_all(self) -> None:

@@ -25,9 +25,9 @@ from app.ui.transcript import look as looks
 from app.ui.transcript.blocks import Block, Kind
 from app.ui.transcript.body import gap, shape
 from app.ui.transcript.look import Look
-from app.ui.transcript.marks import CIRCLE, DISC, DONE, TO_DO, Marks
 from app.ui.transcript.markdown import is_knotty, is_web_link, parse, parse_inline
-from app.ui.transcript.tables import COLUMNS_MAX, TableMark, table_rows, write_table
+from app.ui.transcript.marks import CIRCLE, DISC, DONE, TO_DO, Marks
+from app.ui.transcript.tables import COLUMNS_MAX, table_rows, write_table
 from app.ui.transcript.text import dedent
 
 _LINE = "\u2028"
@@ -244,7 +244,7 @@ class Writer:
         if len(mark) < 4 or not mark[0].isdigit():
             return 0
         words = QFontMetricsF(self._look.body_figures).horizontalAdvance(mark) / self._look.scale
-        return max(0, round(words + 8 - looks.LIST_STEP))
+        return max(0, round(words + 6 - looks.LIST_STEP))
 
     def _add_to_list(self, opened: _OpenList) -> None:
         if opened.made is None:
@@ -338,8 +338,9 @@ class Writer:
         left = (self._depth + len(self._lists)) * looks.LIST_STEP + self._quotes * looks.QUOTE_STEP
         mark = write_table(self, rows, self._gap, left, is_rest)
         self.marks.tables.append(mark)
+        # Qt ignores the space above a paragraph that follows a table: this one only separates.
         self._cursor.setBlockFormat(self._look.block(1))
-        self._fresh = True
+        self._fresh = False
         self._gap = 12
         self._shape = self._shape or "text"
         return end

@@ -22,7 +22,7 @@ from app.ui import theme as themes
 
 BOLD, ITALIC, STRIKE, CODE, TITLE, SMALL, HEADING = 1, 2, 4, 8, 16, 32, 64
 QUOTE_STEP = 16
-LIST_STEP = 24
+LIST_STEP = 28
 CODE_PAD = 10
 FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 

@@ -6,7 +6,7 @@ others are heights.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt
+from PySide6.QtCore import QEvent, QRect, QRectF, Qt
 from PySide6.QtGui import (
     QEnterEvent,
     QFocusEvent,
@@ -123,9 +123,7 @@ class MessageView(QWidget):
         return ProseView(self, self._host, self._look)
 
     def _drop(self, segment: Segment) -> None:
-        view = self._views.pop(segment)
-        view.hide()
-        view.deleteLater()
+        discard(self._views.pop(segment))
 
     def _pieces_of(self, source: CodeSource) -> list[CodeView]:
         return [v for v in self._views.values() if isinstance(v, CodeView) and v.source is source]
@@ -272,12 +270,14 @@ def _has_focus(widget: QWidget) -> bool:
     return focused is not None and (focused is widget or widget.isAncestorOf(focused))
 
 
+def discard(widget: QWidget) -> None:
+    """Let `widget` go; it is out of sight at once."""
+    widget.hide()
+    widget.deleteLater()
+
+
 def message_of(widget: QWidget | None) -> MessageView | None:
     """The message that `widget` is a part of."""
     while widget is not None and not isinstance(widget, MessageView):
         widget = widget.parentWidget()
     return widget
-
-
-def origin_in(widget: QWidget, ancestor: QWidget) -> QPoint:
-    return widget.mapTo(ancestor, QPoint(0, 0))

@@ -15,7 +15,7 @@ from app.ui.transcript.tables import TableMark
 
 CHIP_PAD = 3
 _CHIP_RISE, _CHIP_HEIGHT = 14.5, 19
-_MARK_GAP = 8
+_BULLET_GAP, _NUMBER_GAP = 10, 6
 
 
 def paint_marks(
@@ -82,7 +82,7 @@ def _paint_item(painter: QPainter, block: QTextBlock, mark: str, look: Look) -> 
         return
     left, right = _edges(block)
     is_rtl = block.textDirection() == Qt.LayoutDirection.RightToLeft
-    gap = look.px(_MARK_GAP)
+    gap = look.px(_NUMBER_GAP if mark[0].isdigit() else _BULLET_GAP)
     baseline = _origin(block).y() + line.y() + line.ascent()
     edge = right + gap if is_rtl else left - gap
     middle = baseline - 5 * look.scale

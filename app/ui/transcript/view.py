@@ -23,7 +23,7 @@ from app.ui.transcript.highlight import Highlighter
 from app.ui.transcript.jump import JumpButton
 from app.ui.transcript.look import look
 from app.ui.transcript.markdown import is_web_link
-from app.ui.transcript.message import MessageView, message_of
+from app.ui.transcript.message import MessageView, discard, message_of
 from app.ui.transcript.question import QuestionView
 from app.ui.transcript.row import Row
 
@@ -173,8 +173,7 @@ class Transcript(QAbstractScrollArea):
         old = self._column.header
         if old is not None and old is not widget:
             old.removeEventFilter(self)
-            old.hide()
-            old.deleteLater()
+            discard(old)
         self._column.header = widget
         if widget is not None:
             widget.setParent(self.viewport())
@@ -279,7 +278,7 @@ class Transcript(QAbstractScrollArea):
 
     def _settle(self, deadline: float = 0) -> None:
         """Bring the widgets in line with the rows. Hidden, that can wait."""
-        if self._is_syncing or not self.isVisible():
+        if self._is_syncing or not self.viewport().isVisible():
             return
         self._is_syncing = True
         try:
@@ -333,7 +332,7 @@ class Transcript(QAbstractScrollArea):
             row.unmeasure()
         self._column.take_width()
         self._column.guess_heights()
-        self._jump.deleteLater()
+        discard(self._jump)
         self._jump = self._make_jump_button()
         self._settle()
 

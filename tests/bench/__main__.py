@@ -1,0 +1,96 @@
+"""Every benchmark in one run: prints a table, writes bench-results/<time>.json.
+
+Usage: python -m tests.bench [engine] [window] [--repetitions N]
+llama.cpp's threads spin: run it with nothing else running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from app.core import hardware, library
+from tests.bench import engine, window
+
+PARTS = {"engine": engine.measure, "window": window.measure}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help="engine, window; both without")
+    parser.add_argument("--repetitions", type=int, default=5)
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    model = library.starter()
+    report: dict[str, Any] = {
+        "model": model.name,
+        "cpu": hardware.cpu_name(),
+        "load_before": os.getloadavg(),
+        "repetitions": options.repetitions,
+    }
+    for name in options.parts or PARTS:
+        report[name] = PARTS[name](model, options.repetitions)
+    folder = Path("bench-results")
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    file.write_text(json.dumps(report, indent=1))
+    for line in _table(report):
+        print(line)
+    print(f"All measurements: {file}")
+
+
+def _table(report: dict[str, Any]) -> list[str]:
+    lines = [f"{'figure':<46} {'reached':>10}  {'wanted':>10}"]
+    if "engine" in report:
+        lines += _engine_rows(report["engine"])
+    if "window" in report:
+        lines += _window_rows(report["window"])
+    return lines
+
+
+def _engine_rows(found: dict[str, Any]) -> list[str]:
+    first = found["first_token"]
+    rows = [_row("first token / bare loop", first["ratio_to_bare_loop"], "<= 1.15")]
+    rows += [
+        _row("first token / create_chat_completion", first["ratio_to_create_chat_completion"], "")
+    ]
+    for depth, decode in found["decode"].items():
+        rows += [_row(f"decode / bare loop at {depth}", decode["ratio_to_bare_loop"], ">= 0.97")]
+        ratio = decode["ratio_to_create_chat_completion"]
+        rows += [_row(f"decode / create_chat_completion at {depth}", ratio, "")]
+    return rows
+
+
+def _window_rows(found: dict[str, Any]) -> list[str]:
+    rows = []
+    for kind, wanted in (("warm_start", ("<= 1.0", "<= 2.0")), ("cold_start", ("", ""))):
+        if isinstance(found[kind], dict):
+            rows += [_row(f"{kind}: window visible, s", found[kind]["visible_s"], wanted[0])]
+            rows += [
+                _row(f"{kind}: first prompt answerable, s", found[kind]["answerable_s"], wanted[1])
+            ]
+    streaming, idle = found["streaming"], found["idle"]
+    ratios = sorted(streaming["ratio_to_headless"])
+    return [
+        *rows,
+        _row("open 2,000 messages, ms", streaming["open_s"] * 1000, "< 200"),
+        _row("UI gap p99 while streaming, ms", streaming["gap_p99_ms"], "< 33"),
+        _row("UI gap max while streaming, ms", streaming["gap_max_ms"], "< 100"),
+        _row("decode visible / headless", ratios[len(ratios) // 2], ">= 0.85"),
+        _row("idle CPU over 60 s, both processes, s", idle["idle_cpu_s"], "<= 0.1"),
+        _row("UI process resident, MB", idle["rss_bytes"] / 1e6, "< 200"),
+    ]
+
+
+def _row(name: str, value: float, wanted: str) -> str:
+    return f"{name:<46} {value:>10.3f}  {wanted:>10}"
+
+
+if __name__ == "__main__":
+    main()
