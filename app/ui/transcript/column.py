@@ -20,6 +20,7 @@ from app.ui.transcript.row import COLUMN_MAX, Row
 
 _MARGIN, _TOP, _BOTTOM, _HEADER_GAP = 24, 4, 24, 16
 _PASSES_MAX = 8
+_GUESS_HOLDS = 0.1
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Column:
         self._live: list[Row] = []
         self._placed: set[Row] = set()
         self._offset = 0
+        self._guessed_width = 0
 
     @property
     def live_views(self) -> list[MessageView]:
@@ -82,18 +84,22 @@ class Column:
 
     def append(self, row: Row) -> None:
         self.rows.append(row)
-        self._heights.append(self._guess(row))
+        self._heights.append(0)
+        self.guess_height(row)
 
     def guess_heights(self) -> None:
         """Guess all heights anew, but those that hold for the width there is."""
-        self._heights = Heights([row.measured(self.width) or self._guess(row) for row in self.rows])
+        self._guessed_width = self.width
+        chars, scale = self._chars_per_line(), look().scale
+        self._heights = Heights(
+            [row.measured(self.width) or row.estimate(chars, scale) for row in self.rows]
+        )
 
     def guess_height(self, row: Row) -> None:
-        self._heights[row.index] = self._guess(row)
+        self._heights[row.index] = row.estimate(self._chars_per_line(), look().scale)
 
-    def _guess(self, row: Row) -> int:
-        made = look()
-        return row.estimate(self.width, made.scale, made.char_width)
+    def _chars_per_line(self) -> float:
+        return max(1.0, self.width / look().char_width)
 
     def release(self, row: Row) -> None:
         """Let the widget of `row` go; its heights stay."""
@@ -109,16 +115,14 @@ class Column:
 
     # Layout
 
-    def take_width(self) -> bool:
-        """Follow the viewport's width. Returns whether the column's own has changed."""
+    def take_width(self) -> None:
+        """Follow the viewport's width. A little more or less is no reason to guess anew."""
         made = look()
         width = min(made.px(COLUMN_MAX), self._viewport.width() - 2 * made.px(_MARGIN))
         width = max(width, made.px(120))
-        changed = width != self.width
         self.width = width
-        if changed:
+        if abs(width - self._guessed_width) > _GUESS_HOLDS * self._guessed_width:
             self.guess_heights()
-        return changed
 
     def settle(self, deadline: float, at_end: bool) -> bool:
         """Make what is to be seen, and more until `deadline`. Returns whether more is to do.

@@ -17,6 +17,9 @@ COLUMN_MAX, USER_MAX = 640, 520
 _LINE, _CODE_LINE = 22, 20
 _ANSWER_FRAME = 20 + 20 + 8 + 4 + 28
 _USER_FRAME = 16 + 20
+_FOLD = 34
+_USER_SHARE = 0.77  # of the column's width
+_SHORT_LINE = 0.55  # how much of a line each line break leaves empty
 
 
 @dataclass(eq=False, slots=True)
@@ -150,14 +153,15 @@ class Row:
         """The height it was measured to have at this width; 0 if it was not."""
         return self.height if self.width == width else 0
 
-    def estimate(self, width: int, scale: float, char_width: float) -> int:
+    def estimate(self, chars_per_line: float, scale: float) -> int:
         """A guess at the height, from the length of the text alone."""
         if self.is_user:
-            width = min(width, round(USER_MAX * scale)) - 26
-        lines = self.size * char_width / max(width, 1) + self.lines * 0.55
-        frame = _USER_FRAME if self.is_user else _ANSWER_FRAME
-        thoughts = 34 if self.message.reasoning and not self.is_user else 0
-        return round(scale * (frame + thoughts + _LINE * (0.6 + lines)))
+            frame = _USER_FRAME
+            chars_per_line *= _USER_SHARE
+        else:
+            frame = _ANSWER_FRAME + (_FOLD if self.message.reasoning else 0)
+        lines = self.size / chars_per_line + self.lines * _SHORT_LINE
+        return int(scale * (frame + _LINE * (0.6 + lines)))
 
 
 def estimate_segment(segment: Segment, width: int, scale: float, char_width: float) -> int:
