@@ -192,9 +192,13 @@ class EngineJob(QObject):
         self.text_received.emit(event)
         self._set(replace(self.state, phase=Phase.WRITING, n_past=event.n_past, tps=event.tps))
 
+    # What a request came to is told before the state changes: whoever looks at the new state finds
+    # the answer finished.
+
     def _on_done(self, event: Done) -> None:
         if event.request_id != self._request_id:
             return
+        self.answered.emit(event)
         self._set(
             replace(
                 self.state,
@@ -204,21 +208,20 @@ class EngineJob(QObject):
                 ttft_ms=event.ttft_ms,
             )
         )
-        self.answered.emit(event)
 
     def _on_failed(self, error: AppError) -> None:
         if self.state.is_busy:
-            self._set(replace(self.state, phase=Phase.READY))
             self.request_failed.emit(error)
+            self._set(replace(self.state, phase=Phase.READY))
         else:
             self._set(EngineState(Phase.FAILED, self.state.load, error=error))
 
     def _on_died(self, event: Died) -> None:
         was_busy, load = self.state.is_busy, self.state.load
         self._drop_client()
-        self._set(EngineState(Phase.FAILED, load, error=event.error))
         if was_busy:
             self.request_failed.emit(event.error)
+        self._set(EngineState(Phase.FAILED, load, error=event.error))
         if load is not None and was_busy and self._may_restart():
             self.load(load)
 

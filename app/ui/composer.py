@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui import icons
-from app.ui.controls import IconLabel, LayoutButton, label, tag
+from app.ui.controls import IconLabel, LayoutButton, label, set_text, tag
 from app.ui.focus import OWN_RING
 from app.ui.theme import font, px, theme
 from app.ui.words import short_model_name
@@ -33,6 +33,7 @@ class Composer(QFrame):
         super().__init__()
         self._is_busy = False
         self._is_read_only = False
+        self._waits = False  # Enter was pressed while an answer was being written
         self._model_name = ""
         self.editor = MessageEditor()
         self._hint = label("", "small", "secondary")
@@ -64,7 +65,7 @@ class Composer(QFrame):
         self._column.addLayout(self._bottom)
         self.editor.entered.connect(self._submit)
         self.editor.focus_changed.connect(self.update)
-        self.editor.textChanged.connect(self._show_state)
+        self.editor.textChanged.connect(self._on_text_changed)
         self.send_button.clicked.connect(self._submit)
         self.stop_button.clicked.connect(self.stop_requested)
 
@@ -89,7 +90,7 @@ class Composer(QFrame):
     def set_busy(self, busy: bool) -> None:
         """Whether an answer is being written."""
         if busy != self._is_busy:
-            self._is_busy = busy
+            self._is_busy, self._waits = busy, False
             self._show_state()
 
     def set_read_only(self) -> None:
@@ -109,8 +110,8 @@ class Composer(QFrame):
 
     def _submit(self) -> None:
         if self._is_busy:
-            if self.text.strip():
-                self._hint.setText(self.tr("Waits until this answer is done"))
+            self._waits = bool(self.text.strip())
+            self._show_state()
             return
         text = self.text
         if text.strip() and not self._is_read_only:
@@ -118,12 +119,22 @@ class Composer(QFrame):
             self.submitted.emit(text)
             self.focus()
 
+    def _on_text_changed(self) -> None:
+        self._waits = False
+        self._show_state()
+
     def _show_state(self) -> None:
-        self.editor.setPlaceholderText(self._placeholder())
-        busy = self._is_busy
-        self.send_button.setVisible(not busy)
-        self.stop_button.setVisible(busy)
-        self._hint.setText("" if busy or self._is_read_only else self.tr("Enter sends"))
+        placeholder = self._placeholder()
+        if placeholder != self.editor.placeholderText():
+            self.editor.setPlaceholderText(placeholder)
+        self.send_button.setVisible(not self._is_busy)
+        self.stop_button.setVisible(self._is_busy)
+        set_text(self._hint, self._hint_text())
+
+    def _hint_text(self) -> str:
+        if self._waits:
+            return self.tr("Waits until this answer is done")
+        return "" if self._is_busy or self._is_read_only else self.tr("Enter sends")
 
     def _placeholder(self) -> str:
         if self._is_read_only:

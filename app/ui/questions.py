@@ -8,6 +8,8 @@ from PySide6.QtCore import QCoreApplication, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from app.ui.controls import restyle
+
 _translate = QCoreApplication.translate
 _SCHEMES = ("http", "https", "mailto")
 
@@ -37,6 +39,7 @@ def ask_to_delete(parent: QWidget, title: str, on_yes: Callable[[], None]) -> QM
         _translate("Questions", "Delete"), QMessageBox.ButtonRole.DestructiveRole
     )
     delete.setProperty("kind", "danger")
+    restyle(delete)
     delete.clicked.connect(lambda: on_yes())
     _add_cancel(box)
     box.open()

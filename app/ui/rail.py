@@ -49,7 +49,7 @@ class Rail(Surface):
             self._narrow = narrow
             self._restyle()
 
-    def focus_first(self) -> None:
+    def focus_chosen(self) -> None:
         self._group.checkedButton().setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _restyle(self) -> None:

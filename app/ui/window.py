@@ -58,8 +58,8 @@ class MainWindow(QMainWindow):
         self._ring = FocusRing(self)
         self._connect()
         self._add_keys()
-        self._restyle()
         self._restore(settings)
+        self._restyle()
         self.show_page(CHAT)
         self.feed.publish()
 
@@ -126,11 +126,13 @@ class MainWindow(QMainWindow):
         if page is None:
             page = self._made[number] = self._make_page(number)
             self._stack.addWidget(page)
-        self._stack.setCurrentWidget(page)
         self.rail.show_chosen(number)
+        self._stack.setCurrentWidget(page)
         if number == CHAT:
             self.chat_page.column.composer.focus()
-        elif number == MODELS:
+        else:
+            self.rail.focus_chosen()
+        if number == MODELS:
             self.models.scan()
 
     def _make_page(self, number: int) -> QWidget:
@@ -189,7 +191,7 @@ class MainWindow(QMainWindow):
         return run
 
     def _focus_next_region(self, step: int) -> None:
-        regions = [(self.rail, self.rail.focus_first)]
+        regions = [(self.rail, self.rail.focus_chosen)]
         if self.page == CHAT:
             regions += self.chat_page.regions()
         else:

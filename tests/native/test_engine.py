@@ -154,7 +154,7 @@ def test_stop_ends_the_reading_of_a_prompt_at_once(engine: BlockingEngine) -> No
 
 
 def test_a_stop_before_the_start_counts(engine: BlockingEngine) -> None:
-    first, second = request(QUESTION, max_tokens=200), request(QUESTION, max_tokens=200)
+    first, second = request(QUESTION, max_tokens=900), request(QUESTION, max_tokens=900)
     engine.send(first)
     engine.send(second)
     engine.send(Stop(second.request_id))
@@ -169,12 +169,15 @@ def test_a_message_longer_than_the_context_says_how_much_fits(engine: BlockingEn
     assert ask(engine, request("Hello", max_tokens=4)).text
 
 
-def test_a_long_conversation_drops_its_oldest_turns(engine: BlockingEngine) -> None:
-    turns = ["word " * 300] * 31
-    done = ask(engine, request(*turns, max_tokens=4)).done
+def test_a_long_conversation_drops_its_oldest_turns(
+    own_engine: BlockingEngine, starter_path: Path
+) -> None:
+    own_engine.load(Load(str(starter_path), n_ctx=512))
+    turns = ["word " * 40] * 31
+    done = ask(own_engine, request(*turns, max_tokens=4)).done
     assert done.n_dropped > 0
     assert done.n_dropped % 2 == 0
-    assert done.n_prompt <= 3584
+    assert done.n_prompt <= 384
 
 
 def test_a_system_prompt_reaches_the_model(engine: BlockingEngine) -> None:

@@ -100,7 +100,8 @@ class AnswerView(MessageView):
             self._fold.clicked.connect(self._on_fold_clicked)
             self._fold.show()
         stats = row.message.stats
-        thought_ms: float | None = stats.thought_ms if stats else row.thought_ms
+        thought_ms = row.stream.thought_ms if row.stream else row.thought_ms
+        thought_ms = stats.thought_ms if stats else thought_ms
         self._fold.show_state(None if row.is_thinking else thought_ms, row.shows_thoughts)
 
     def _on_fold_clicked(self, is_open: bool) -> None:

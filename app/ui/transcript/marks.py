@@ -23,6 +23,12 @@ class Marks:
     rules: list[int] = field(default_factory=list)
     tables: list[TableMark] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        return not (
+            self.chips or self.codes or self.quotes or self.items or self.rules or self.tables
+        )
+
     def forget_from(self, position: int) -> None:
         """Drop what lies in the part of the document that is written anew."""
         for marks in (self.chips, self.codes, self.quotes, self.items):

@@ -13,7 +13,7 @@ from app.ui.transcript.document import Writer
 from app.ui.transcript.host import Host
 from app.ui.transcript.look import Look
 from app.ui.transcript.marks import Marks
-from app.ui.transcript.painting import paint_marks
+from app.ui.transcript.painting import MarkPainter
 from app.ui.transcript.textview import TextView
 
 
@@ -62,9 +62,11 @@ class ProseView(TextView):
         return math.ceil(self.document().idealWidth())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setClipRegion(event.region())
-        paint_marks(painter, self.document(), self.marks, self._look, self.width())
-        painter.end()
+        if not self.marks.is_empty:
+            painter = QPainter(self.viewport())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setClipRegion(event.region())
+            marks = MarkPainter(painter, self.document(), self._look, self.width(), event.rect())
+            marks.paint(self.marks)
+            painter.end()
         super().paintEvent(event)

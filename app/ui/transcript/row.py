@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.core.chat import ChatMessage, Role, Status
 from app.ui.transcript.blocks import Kind
 from app.ui.transcript.body import Body, Segment
+from app.ui.transcript.stream import Stream
 
 if TYPE_CHECKING:
     from app.ui.transcript.message import MessageView
@@ -24,47 +24,45 @@ _SHORT_LINE = 0.55  # how much of a line each line break leaves empty
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """A message, the parts of it that were cut so far, and the widget that shows it, if any."""
+    """A message, the parts of it that were cut so far, and the widget that shows it, if any.
+
+    `height` was measured at `width`; where that is 0 it was not. There is a `stream` while the
+    answer is written.
+    """
 
     message: ChatMessage
     index: int
     branches: tuple[int, ...] = ()
+    is_user: bool = False
     notice: str = ""
     is_last_answer: bool = False
-    is_streaming: bool = False
+    stream: Stream | None = None
     body: Body | None = None
     thoughts: Body | None = None
+    thought_ms: float = 0
     thoughts_open: bool | None = None
     view: MessageView | None = None
-    streamed: list[str] = field(default_factory=list)
-    streamed_thoughts: list[str] = field(default_factory=list)
-    fresh_text: list[str] = field(default_factory=list)
-    fresh_thoughts: list[str] = field(default_factory=list)
-    thinking_since: float = 0
-    thought_ms: float = 0
     width: int = 0
     height: int = 0
     size: int = 0
     lines: int = 0
 
     def __post_init__(self) -> None:
-        self._count(self.message.text)
-
-    def _count(self, text: str) -> None:
-        self.size += len(text)
-        self.lines += text.count("\n")
+        self.is_user = self.message.role is Role.USER
+        self.size = len(self.message.text)
+        self.lines = self.message.text.count("\n")
 
     @property
-    def is_user(self) -> bool:
-        return self.message.role is Role.USER
+    def is_streaming(self) -> bool:
+        return self.stream is not None
 
     @property
     def is_unfinished(self) -> bool:
-        return not self.is_streaming and self.message.status in (Status.PARTIAL, Status.FAILED)
+        return self.stream is None and self.message.status in (Status.PARTIAL, Status.FAILED)
 
     @property
     def is_thinking(self) -> bool:
-        return self.is_streaming and bool(self.thoughts) and not self.streamed
+        return self.stream is not None and bool(self.thoughts) and not self.stream.parts
 
     @property
     def shows_thoughts(self) -> bool:
@@ -74,7 +72,7 @@ class Row:
     @property
     def text(self) -> str:
         """The message's own text so far."""
-        return "".join(self.streamed) if self.is_streaming else self.message.text
+        return self.message.text if self.stream is None else self.stream.text
 
     def need_bodies(self) -> None:
         """Cut the text into segments, if that was not done yet."""
@@ -85,62 +83,57 @@ class Row:
 
     def begin_streaming(self) -> None:
         """Make ready for text to come after what is there."""
-        self.is_streaming = True
-        self.body = Body()
-        self.streamed = [self.message.text] if self.message.text else []
-        self.body.feed(self.message.text)
-        self.thoughts = None
-        self.streamed_thoughts = []
+        self.stream = Stream()
+        self.body, self.thoughts = Body(), None
+        self.size = self.lines = 0
         if self.message.reasoning:
             self.take_thoughts(self.message.reasoning)
+        if self.message.text:
+            self.take_text(self.message.text)
+        self.flush()
 
     def take_text(self, text: str) -> None:
-        self._count(text)
-        self.fresh_text.append(text)
-        self.streamed.append(text)
-        if self.thinking_since:
-            self.thought_ms += 1000 * (time.monotonic() - self.thinking_since)
-            self.thinking_since = 0
+        if self.stream is not None:
+            self.stream.add(text)
+            self.size += len(text)
+            self.lines += text.count("\n")
 
     def take_thoughts(self, text: str) -> None:
-        self.thoughts = self.thoughts or Body(plain=True)
-        self.fresh_thoughts.append(text)
-        self.streamed_thoughts.append(text)
-        self.thinking_since = self.thinking_since or time.monotonic()
+        if self.stream is not None:
+            self.thoughts = self.thoughts or Body(plain=True)
+            self.stream.add_thought(text)
 
     def flush(self) -> None:
         """Cut what came since the last time."""
-        if self.fresh_text and self.body is not None:
-            self.body.feed("".join(self.fresh_text))
-            self.fresh_text.clear()
-        if self.fresh_thoughts and self.thoughts is not None:
-            self.thoughts.feed("".join(self.fresh_thoughts))
-            self.fresh_thoughts.clear()
+        if self.stream is None:
+            return
+        text, thoughts = self.stream.take(), self.stream.take_thoughts()
+        if text and self.body is not None:
+            self.body.feed(text)
+        if thoughts and self.thoughts is not None:
+            self.thoughts.feed(thoughts)
 
     def finish(self, message: ChatMessage) -> None:
         """Take on the final state. What was streamed stays if it is the same text."""
-        self.flush()
-        if self.is_streaming:
-            self._finish_bodies(message)
+        if self.stream is not None:
+            self._finish_stream(self.stream, message)
         elif message.text != self.message.text:
             self.body = None
         self.message = message
-        self.size = self.lines = 0
-        self._count(message.text)
-        self.is_streaming = False
-        self.thinking_since = 0
-        self.streamed, self.streamed_thoughts = [], []
+        self.size, self.lines = len(message.text), message.text.count("\n")
+        self.stream = None
 
-    def _finish_bodies(self, message: ChatMessage) -> None:
-        if self.body is not None and "".join(self.streamed).rstrip() == message.text.rstrip():
+    def _finish_stream(self, stream: Stream, message: ChatMessage) -> None:
+        self.flush()
+        self.thought_ms = stream.thought_ms
+        if self.body is not None and stream.text.rstrip() == message.text.rstrip():
             self.body.finish()
         else:
             self.body = None
-        if self.thoughts is not None:
-            if "".join(self.streamed_thoughts).rstrip() == message.reasoning.rstrip():
-                self.thoughts.finish()
-            else:
-                self.thoughts = None
+        if self.thoughts is not None and stream.thoughts.rstrip() == message.reasoning.rstrip():
+            self.thoughts.finish()
+        else:
+            self.thoughts = None
 
     def unmeasure(self) -> None:
         """The font has changed: no height holds any more."""

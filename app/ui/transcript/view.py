@@ -69,7 +69,8 @@ class Transcript(QAbstractScrollArea):
         return timer
 
     def _make_jump_button(self) -> JumpButton:
-        button = JumpButton(self, look())
+        """A child of the viewport: over its sibling it would keep Qt from scrolling pixels."""
+        button = JumpButton(self.viewport(), look())
         button.clicked.connect(self.scroll_to_end)
         button.hide()
         return button
@@ -297,12 +298,14 @@ class Transcript(QAbstractScrollArea):
         away = self._column.max_scroll - self._column.scroll > NEAR_END
         self._jump.setVisible(away)
         if away:
-            self._jump.resize(self._jump.sizeHint())
-            area = self.viewport().geometry()
-            gap = look().px(16)
-            self._jump.move(
-                area.right() - self._jump.width() - gap, area.bottom() - self._jump.height() - gap
+            size, area, gap = self._jump.sizeHint(), self.viewport().rect(), look().px(16)
+            self._jump.setGeometry(
+                area.width() - size.width() - gap,
+                area.height() - size.height() - gap,
+                size.width(),
+                size.height(),
             )
+            self._jump.raise_()
 
     def _scroll_to(self, row: Row) -> None:
         """Scroll as little as it takes to see `row`, or its beginning if it is high."""
