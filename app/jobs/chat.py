@@ -22,7 +22,7 @@ from app.core.chat import (
     Status,
     title_from,
 )
-from app.core.errors import QT_TRANSLATE_NOOP, AppError, StoreError
+from app.core.errors import QT_TRANSLATE_NOOP, AppError, EngineError
 from app.core.settings import Settings
 from app.core.store import Store
 from app.engine.protocol import Done, Generate, PromptMessage, Text
@@ -31,16 +31,20 @@ from app.jobs.engine import EngineJob, EngineState, Phase
 from app.jobs.tasks import TaskThread
 
 SAVE_MS = 400
+_BEING_ASKED = -1
 
 
 @dataclass(slots=True)
 class _Running:
-    """The answer being written. `message` is its row as last known."""
+    """The answer being written. `message` is its row as last known; `request_id` is 0 until the
+    engine has been asked, so that what it says of an earlier request is not taken for ours."""
 
     message: ChatMessage
+    request_id: int = 0
     text: str = ""
     reasoning: str = ""
     is_dirty: bool = False
+    is_unsaved: bool = False
 
 
 class ChatJob(QObject):
@@ -95,7 +99,7 @@ class ChatJob(QObject):
 
     def new_conversation(self) -> None:
         """An empty one; it is made on disk with its first message."""
-        self.stop()
+        self._leave()
         self._system_prompt = self._settings.get(s.SYSTEM_PROMPT)
         self._show(None)
 
@@ -231,22 +235,19 @@ class ChatJob(QObject):
         self._disk.submit(begin, begun, self.trouble.emit)
 
     def _ask_when_ready(self) -> None:
-        state = self.engine.state
+        state, running = self.engine.state, self._running
+        assert running is not None
+        self._waiting = None
         if state.phase is Phase.READY:
-            self._waiting = None
-            self.engine.generate(self._request())
-        elif state.phase is Phase.LOADING:
+            running.request_id = _BEING_ASKED
+            running.request_id = self.engine.generate(self._request())
+        elif state.is_busy or state.phase is Phase.LOADING:
             self._waiting = self._ask_when_ready
         elif state.load is not None:
             self._waiting = self._ask_when_ready
             self.engine.restart()
         else:
-            self._on_request_failed(
-                StoreError(
-                    QT_TRANSLATE_NOOP("chat", "No model is loaded."),
-                    QT_TRANSLATE_NOOP("chat", "Choose one above, then try again."),
-                )
-            )
+            self._fail(state.error or _no_model())
 
     def _request(self) -> Generate:
         assert self.open is not None
@@ -273,7 +274,7 @@ class ChatJob(QObject):
 
     @Slot(object)
     def _on_text(self, event: Text) -> None:
-        if self._running is None:
+        if self._running is None or event.request_id != self._running.request_id:
             return
         self._running.text += event.text
         self._running.reasoning += event.reasoning
@@ -282,7 +283,7 @@ class ChatJob(QObject):
 
     @Slot(object)
     def _on_answered(self, event: Done) -> None:
-        if self._running is None:
+        if self._running is None or event.request_id != self._running.request_id:
             return
         stats = AnswerStats(
             n_prompt=event.n_prompt,
@@ -300,9 +301,12 @@ class ChatJob(QObject):
 
     @Slot(object)
     def _on_request_failed(self, error: AppError) -> None:
-        if self._running is not None:
-            sentence = f"{error.text}\n{error.hint or ''}".rstrip()
-            self._finish(Status.FAILED, sentence, None)
+        if self._running is not None and self._running.request_id:
+            self._fail(error)
+
+    def _fail(self, error: AppError) -> None:
+        sentence = f"{error.text}\n{error.hint or ''}".rstrip()
+        self._finish(Status.FAILED, sentence, None)
 
     @Slot(object)
     def _on_engine_state(self, state: EngineState) -> None:
@@ -311,7 +315,7 @@ class ChatJob(QObject):
         if state.phase is Phase.READY:
             self._waiting()
         elif state.phase is Phase.FAILED and state.error is not None:
-            self._on_request_failed(state.error)
+            self._fail(state.error)
 
     def _finish(self, status: Status, error: str, stats: AnswerStats | None) -> None:
         running, self._running, self._waiting = self._running, None, None
@@ -349,7 +353,10 @@ class ChatJob(QObject):
         )
 
     def _on_unsaved(self, error: AppError) -> None:
-        self.trouble.emit(error)
+        """Said once for an answer: the disk is asked several times a second."""
+        if self._running is not None and not self._running.is_unsaved:
+            self._running.is_unsaved = True
+            self.trouble.emit(error)
 
     # --- the model ----------------------------------------------------------------------------
 
@@ -369,3 +376,10 @@ class ChatJob(QObject):
         self.engine.close()
         self._disk.submit(self._store.close)
         self._disk.close()
+
+
+def _no_model() -> EngineError:
+    return EngineError(
+        QT_TRANSLATE_NOOP("chat", "No model is loaded."),
+        QT_TRANSLATE_NOOP("chat", "Choose one above, then try again."),
+    )

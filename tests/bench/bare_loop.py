@@ -15,7 +15,7 @@ import time
 from app.engine.devices import default_threads
 from app.engine.native import lib
 from app.engine.sampling import SamplerChain
-from tests.bench.prompts import SAMPLING
+from tests.bench.prompts import sampling_with
 
 
 def main(model_path: str, n_ctx: int, n_tokens: int, seed: int) -> None:
@@ -39,7 +39,7 @@ def main(model_path: str, n_ctx: int, n_tokens: int, seed: int) -> None:
             *tokens[start : min(start + 512, n_prompt)]
         )
         lib.llama_decode(context, lib.llama_batch_get_one(part, len(part)))
-    sampler = SamplerChain(SAMPLING(seed), lib.llama_vocab_n_tokens(vocab))
+    sampler = SamplerChain(sampling_with(seed), lib.llama_vocab_n_tokens(vocab))
     utf8 = codecs.getincrementaldecoder("utf-8")("replace")
     buffer = ctypes.create_string_buffer(256)
     one = (lib.llama_token * 1)()

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.engine.client import BlockingEngine
 from app.engine.protocol import Done, Generate, Load, PromptMessage, Text
-from tests.bench.prompts import DEPTHS, N_CTX, SAMPLING, SHORT, question, rendered
+from tests.bench.prompts import DEPTHS, N_CTX, SHORT, question, rendered, sampling_with
 
 N_TOKENS = 128
 
@@ -65,7 +65,7 @@ def _ours(model: Path, text: str, n_tokens: int, seed: int) -> dict[str, Any]:
     """As seen from the parent: from the command's sending to the first text's arrival."""
     with BlockingEngine() as engine:
         engine.load(Load(str(model), n_ctx=N_CTX))
-        command = Generate(1, (PromptMessage("user", text),), SAMPLING(seed), n_tokens)
+        command = Generate(1, (PromptMessage("user", text),), sampling_with(seed), n_tokens)
         started = time.perf_counter()
         engine.send(command)
         first, parts = 0.0, []

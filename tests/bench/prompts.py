@@ -17,7 +17,7 @@ _ASK = "Write a very long story that begins with these words, with many scenes a
 _FRAME_TOKENS = 60
 
 
-def SAMPLING(seed: int) -> Sampling:  # noqa: N802 - a constant but for its seed
+def sampling_with(seed: int) -> Sampling:
     return Sampling(
         temperature=1.0, top_k=40, top_p=0.95, min_p=0.05, repeat_penalty=1.0, seed=seed
     )

@@ -25,10 +25,42 @@ SIZE = (700, 720)
 FRAME_MS = 33
 TOKENS_PER_FRAME = 10
 STATS = AnswerStats(100, 0, 412, 18.4, 70, 0, "stop", 1207)
-WORDS = (
-    "the model reads a file and writes down what it found there so that you can see **how** it "
-    "went and `where` the time was lost while other things were waiting for their turn"
-).split()
+WORDS = [
+    "the",
+    "model",
+    "reads",
+    "a",
+    "file",
+    "and",
+    "writes",
+    "down",
+    "what",
+    "it",
+    "found",
+    "there",
+    "so",
+    "that",
+    "you",
+    "can",
+    "see",
+    "**how**",
+    "it",
+    "went",
+    "and",
+    "`where`",
+    "the",
+    "time",
+    "was",
+    "lost",
+    "while",
+    "other",
+    "things",
+    "were",
+    "waiting",
+    "for",
+    "their",
+    "turn",
+]
 CODE = (
     "def total(rows):\n    # sums per day\n    result = {}\n    for row in rows:\n"
     '        day = row["day"]\n        result[day] = result.get(day, 0) + int(row["n"])\n'
@@ -252,8 +284,7 @@ def measure_scrolling(count: int) -> dict[str, object]:
         run_for(0.008)
     rng = random.Random(3)
     jumps = [
-        until_painted(watch, lambda: bar.setValue(rng.randint(0, bar.maximum())))
-        for _ in range(60)
+        until_painted(watch, lambda: bar.setValue(rng.randint(0, bar.maximum()))) for _ in range(60)
     ]
     run_for(0.3)
     resize = until_painted(watch, lambda: transcript.resize(520, SIZE[1]))

@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.helpers import desktop
 from tests.helpers.desktop import Desktop, answers, rows, wait_until
 
 LONG = "Write a very long story about a lighthouse, a cat and the sea. Do not stop early."
@@ -158,5 +157,3 @@ def _corner(window: Desktop, picture: Path) -> int:
     command = ["convert", str(picture), "-crop", "1x1+400+20", "-colorspace", "gray", "txt:-"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return int(output.split("gray(")[-1].split(")")[0].split(",")[0].split(".")[0])
-
-

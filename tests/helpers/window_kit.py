@@ -96,9 +96,7 @@ class WindowKit:
         QTest.keyClicks(self.composer.editor, text)
 
     def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier | None = None) -> None:
-        QTest.keyClick(
-            self.composer.editor, key, modifiers or Qt.KeyboardModifier.NoModifier
-        )
+        QTest.keyClick(self.composer.editor, key, modifiers or Qt.KeyboardModifier.NoModifier)
 
     def ask(self, text: str) -> None:
         """Type and send; returns when the engine has the request."""

@@ -90,7 +90,7 @@ def test_an_unreadable_file_is_one_sentence(
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "open", refused)
-    with pytest.raises(AppError, match="may not be read|cannot be read|not allowed"):
+    with pytest.raises(AppError, match="not allowed to read"):
         library.describe(starter_path)
 
 
@@ -108,7 +108,7 @@ def _with_template(starter: Path, path: Path, template: str) -> None:
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "too long"),
+        ("{% for a in range(99999) %}" * 2 + "{% endfor %}" * 2, "too long"),
         ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "does not work"),
         ("{{ raise_exception('no') }}", "does not work: no"),
     ],

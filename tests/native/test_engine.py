@@ -183,9 +183,7 @@ def test_a_long_conversation_drops_its_oldest_turns(
 def test_a_system_prompt_reaches_the_model(engine: BlockingEngine) -> None:
     with_system = request("Hello")
     system = PromptMessage("system", "Answer in German.")
-    command = type(with_system)(
-        with_system.request_id, (system, *with_system.messages), GREEDY, 16
-    )
+    command = type(with_system)(with_system.request_id, (system, *with_system.messages), GREEDY, 16)
     assert ask(engine, command).text != ask(engine, request("Hello", max_tokens=16)).text
 
 
@@ -209,8 +207,7 @@ def test_a_killed_engine_says_so_and_a_new_one_works(starter_path: Path) -> None
             pass
         os.kill(engine.client.pid, signal.SIGKILL)
         with pytest.raises(EngineError, match="ran out of memory") as caught:
-            while True:
-                engine.next_event()
+            wait(engine)
         assert "Your conversation is safe" in str(caught.value.hint)
     with BlockingEngine() as engine:
         engine.load(Load(str(starter_path), n_ctx=512))

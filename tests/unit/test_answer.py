@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def _stream(pieces: list[bytes], prompt_end: str = "") -> list[Text]:
 def test_any_cut_of_the_bytes_gives_the_same_text(text: str, cuts: list[int]) -> None:
     data = text.encode("utf-8", "replace")
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(edges)]
     events = _stream(pieces)
     got = "".join(e.text for e in events)
     thought = "".join(e.reasoning for e in events)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_the_oldest_turns_go_first_and_the_system_prompt_stays() -> None:
 
 
 def test_a_last_message_too_long_says_how_much_fits() -> None:
-    with pytest.raises(PromptError, match="This message has 5,000 tokens; 3,584 fit."):
+    with pytest.raises(PromptError, match=r"This message has 5,000 tokens; 3,584 fit\."):
         fit_messages([PromptMessage("user", "word " * 5000)], 4096, _words)
 
 
@@ -59,7 +61,7 @@ def test_what_is_kept_fits_and_is_the_end(sizes: list[int], n_ctx: int) -> None:
 def _split(text: str, cuts: list[int], opened_by: str = "") -> tuple[str, str]:
     splitter = ReasoningSplitter(opened_by)
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    pieces = [splitter.feed(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [splitter.feed(text[a:b]) for a, b in itertools.pairwise(edges)]
     pieces.append(splitter.finish())
     return "".join(text for text, _ in pieces), "".join(thought for _, thought in pieces)
 

@@ -128,13 +128,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+def _fill(store: Store, conversation_id: int, question: int) -> None:
+    for _ in range(50):
+        store.add_message(conversation_id, question, Role.USER, "x" * 50_000)
+
+
 def test_a_really_full_disk_says_so_and_loses_nothing(small_disk: Path) -> None:
     store = _open(small_disk)
     conversation_id, question = _ask(store)
-    (small_disk / "filler").write_bytes(b"")
     with pytest.raises(StoreError, match="The disk is full"):
-        for _ in range(50):
-            store.add_message(conversation_id, question, Role.USER, "x" * 50_000)
+        _fill(store, conversation_id, question)
     n_kept = len(store.open_conversation(conversation_id).messages)
     store.close()
     store = _open(small_disk)

@@ -82,9 +82,13 @@ class MessageView(QWidget):
             else:
                 if segment.width != width - indent:
                     self._measure(view, segment, width - indent)
-                view.move(x + indent, y - (_RAISE if isinstance(view, ProseView) else 0))
+                left = self._left_of(view, x + indent)
+                view.move(left, y - (_RAISE if isinstance(view, ProseView) else 0))
             y += segment.height
         return y
+
+    def _left_of(self, _view: SegmentView, x: int) -> int:
+        return x
 
     def _measure(self, view: SegmentView, segment: Segment, width: int) -> None:
         view.show_segment(segment)

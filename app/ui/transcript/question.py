@@ -24,6 +24,7 @@ class QuestionView(MessageView):
     def __init__(self, parent: QWidget, host: Host, look: Look, row: Row) -> None:
         super().__init__(parent, host, look, row)
         self._box = QRect()
+        self._words_right = 0
         self._actions = Actions(self, host, look, row)
         self.refresh()
 
@@ -34,16 +35,17 @@ class QuestionView(MessageView):
         beside = look.px(122 if len(self.row.branches) > 1 else 36)
         widest = min(look.px(USER_MAX), width - beside) - 2 * pad_x
         segments = self.row.body.segments if self.row.body else []
-        bottom = self._stack(segments, window, SIDE + pad_x, top + pad_y, widest)
+        self._words_right = SIDE + width - pad_x
+        bottom = self._stack(segments, window, self._words_right - widest, top + pad_y, widest)
         only = self._views.get(segments[0]) if len(segments) == 1 else None
         words = only.width() if only is not None else widest
-        right = SIDE + width
-        left = right - words - 2 * pad_x
-        for view in self._views.values():
-            view.move(left + pad_x, view.y())
-        self._box = QRect(left, top, right - left, bottom + pad_y - top)
+        left = self._words_right - words - pad_x
+        self._box = QRect(left, top, words + 2 * pad_x, bottom + pad_y - top)
         self._place_actions()
         return self._box.bottom() + 1
+
+    def _left_of(self, view: SegmentView, _x: int) -> int:
+        return self._words_right - view.width()
 
     def _measure(self, view: SegmentView, segment: Segment, width: int) -> None:
         """A short message gets a small box."""
