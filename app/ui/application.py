@@ -58,7 +58,7 @@ class Application(QObject):
 
     def open_files(self, files: Sequence[Path]) -> None:
         for file in files[:1]:
-            self._chat.load_model(file)
+            self.window.models.choose(file)
 
     def close(self) -> None:
         self._instance.close()

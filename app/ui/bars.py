@@ -15,7 +15,7 @@ _STEPS = 10_000  # a QProgressBar counts in int, too small for bytes
 
 
 class SegmentBar(QProgressBar):
-    """Segments one after the other on one scale. `setFormat` carries the value for screen readers."""
+    """Segments one after the other on one scale, the value in words for screen readers."""
 
     def __init__(self, name: str) -> None:
         super().__init__()

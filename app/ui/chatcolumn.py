@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.jobs.engine import EngineState, Phase
 from app.ui.composer import Composer
@@ -20,6 +21,7 @@ from app.ui.trouble import TroubleCard
 from app.ui.words import short_model_name
 
 _COMPOSER_PX, _FIRST_PX = 664, 640
+_LOW_PX = 560  # in a lower window the prompts would leave the first start no room
 
 
 class View(StrEnum):
@@ -55,6 +57,7 @@ class ChatColumn(Surface):
         self._lay_out()
         self.model_trouble.add_button(self.tr("Choose another model"), self.choose_model.emit)
         self.model_trouble.add_button(self.tr("Try again"), self.try_load_again.emit, "primary")
+        self.model_trouble.make_dismissable()
         self.send_trouble.make_dismissable()
         if read_only:
             self.composer.set_read_only()
@@ -83,6 +86,19 @@ class ChatColumn(Surface):
         self._bottom.setContentsMargins(0, px(8), 0, px(16))
         self._bottom.setSpacing(px(16))
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab leads out of the transcript to its neighbours.
+
+        Its messages are made last, so that in Qt's order whatever follows them is the rail.
+        """
+        was_inside = self.transcript.isAncestorOf(QApplication.focusWidget())
+        moved = super().focusNextPrevChild(forward)
+        if was_inside and not self.transcript.isAncestorOf(QApplication.focusWidget()):
+            target = self.composer.editor if forward else self.bar.inspector_button
+            reason = Qt.FocusReason
+            target.setFocus(reason.TabFocusReason if forward else reason.BacktabFocusReason)
+        return moved
+
     @property
     def view(self) -> View | None:
         return self._view
@@ -98,6 +114,17 @@ class ChatColumn(Surface):
         self.bar.setVisible(not first)
         self._bar_line.setVisible(not first)
         self.prompts.setVisible(view is not View.TRANSCRIPT and not self._read_only)
+        self._place_prompts()
+
+    def _place_prompts(self) -> None:
+        if self._view is View.FIRST_START and self.height() < px(_LOW_PX):
+            self.first_start.take_prompts(self.prompts)
+        else:
+            self._bottom.insertWidget(0, self.prompts)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_prompts()
 
     def show_model(self, state: EngineState, name: str) -> None:
         """The model's name where it stands, and its trouble where it has some."""
@@ -105,10 +132,7 @@ class ChatColumn(Surface):
         self._empty.show_model(name if state.loaded is not None else "")
         self.bar.picker.show_state(state, name)
         self.loading.show_state(state, name)
-        if state.phase is Phase.FAILED and state.error is not None:
-            self.model_trouble.show_error(state.error)
-        elif state.phase is not Phase.NONE:
-            self.model_trouble.hide()
+        self.model_trouble.follow(state)
 
 
 class _EmptyChat(QWidget):

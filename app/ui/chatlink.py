@@ -91,9 +91,11 @@ class ChatLink(QObject):
             self._column.transcript.append_text(message_id, text)
 
     def _on_finished(self, message: ChatMessage) -> None:
-        self._column.transcript.finish_message(message)
-        self._show_siblings(message)
-        self._show_notice()
+        opened = self._chat.open
+        if opened is not None and opened.conversation.id == message.conversation_id:
+            self._column.transcript.finish_message(message)
+            self._show_siblings(message)
+            self._show_notice()
         self._show_busy()
 
     def _on_send_failed(self, text: str, error: AppError) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.core import settings as s
@@ -19,6 +19,7 @@ from app.jobs.tasks import TaskThread
 from app.ui.chatcolumn import ChatColumn, View
 from app.ui.chatlink import ChatLink
 from app.ui.conversations import ConversationPanel
+from app.ui.editors import hand_over_all
 from app.ui.figures import FigureFeed, Figures
 from app.ui.firstside import FirstStartSide
 from app.ui.hardwarecard import HardwareCard
@@ -44,9 +45,7 @@ class ChatPage(QWidget):
         self.list = ConversationPanel(read_only=chat.read_only)
         self.column = ChatColumn(read_only=chat.read_only)
         self.inspector = Inspector(prefs, read_only=chat.read_only)
-        self._list_panel = SidePanel(
-            self.list, tokens()["size"]["conversationList"], at_left=True
-        )
+        self._list_panel = SidePanel(self.list, tokens()["size"]["conversationList"], at_left=True)
         self._inspector_panel = SidePanel(
             self.inspector, tokens()["size"]["inspector"], at_left=False
         )
@@ -107,12 +106,13 @@ class ChatPage(QWidget):
         self.inspector.system_prompt_edited.connect(self._chat.set_system_prompt)
         self.inspector.reload_requested.connect(self._reload)
         self.panels.changed.connect(self._show_panel_buttons)
+        self._prefs.changed.connect(self._on_setting)
 
     # --- what the user does -------------------------------------------------------------------
 
     def flush(self) -> None:
         """Hand over what has been typed into the panels but not yet taken up."""
-        self.inspector.prompt.hand_over()
+        hand_over_all(self.inspector)
         self._prefs.flush()
 
     def new_conversation(self) -> None:
@@ -132,6 +132,7 @@ class ChatPage(QWidget):
         self.flush()
         self.link.send(text)
         self._choose_view()
+        self.column.composer.focus()
 
     def _reload(self) -> None:
         self.flush()
@@ -257,6 +258,12 @@ class ChatPage(QWidget):
     def _on_models(self, models: tuple) -> None:
         self.column.bar.picker.show_models(models)
         self._feed.publish()
+
+    def _on_setting(self, key: str) -> None:
+        """A new conversation that is still empty takes up another system prompt."""
+        if key == s.SYSTEM_PROMPT.key and self._chat.open is None:
+            self._chat.set_system_prompt(self._prefs.get(s.SYSTEM_PROMPT))
+            self.inspector.show_system_prompt(self._chat.system_prompt)
 
     # --- room ---------------------------------------------------------------------------------
 

@@ -117,7 +117,6 @@ class Composer(QFrame):
         if text.strip() and not self._is_read_only:
             self.editor.clear()
             self.submitted.emit(text)
-            self.focus()
 
     def _on_text_changed(self) -> None:
         self._waits = False

@@ -127,9 +127,11 @@ class IconButton(QToolButton):
 
 
 class ElidedLabel(QLabel):
-    """One line that gives way: cut with an ellipsis where there is no room, whole in the tool tip."""
+    """One line that gives way: cut with an ellipsis for want of room, whole in the tool tip."""
 
-    def __init__(self, text: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
+    def __init__(
+        self, text: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight
+    ) -> None:
         super().__init__(text)
         self._mode = mode
         self.setProperty("step", "body")
@@ -223,8 +225,8 @@ class Badge(QWidget):
             painter.drawPixmap(QPointF(px(6), top), icons.pixmap(name, self._state, side))
             left = px(24)
         painter.setPen(theme().color(self._state or "textSecondary"))
-        area = self.rect().adjusted(left, 0, 0, 0)
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._text)
+        area, middle = self.rect().adjusted(left, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft, self._text)
 
 
 class Centered(QWidget):
@@ -233,9 +235,7 @@ class Centered(QWidget):
     Pixels are those of the drawings: `margin_px` at the sides, `gap_px` above.
     """
 
-    def __init__(
-        self, content: QWidget, max_px: int, margin_px: int = 24, gap_px: int = 0
-    ) -> None:
+    def __init__(self, content: QWidget, max_px: int, margin_px: int = 24, gap_px: int = 0) -> None:
         super().__init__()
         self._content, self._max_px = content, max_px
         self._margin_px, self._gap_px = margin_px, gap_px

@@ -142,11 +142,11 @@ class ConversationPanel(Surface):
 
     def _on_menu(self, position: QPoint) -> None:
         index = self.view.indexAt(position)
-        conversation = index.data(ConversationRole) if index.isValid() else None
-        if conversation is not None:
-            self.menu_for(conversation, index).popup(self.view.viewport().mapToGlobal(position))
+        if index.isValid() and index.data(ConversationRole) is not None:
+            self.menu_for(index).popup(self.view.viewport().mapToGlobal(position))
 
-    def menu_for(self, conversation: Conversation, index: QModelIndex) -> QMenu:
+    def menu_for(self, index: QModelIndex) -> QMenu:
+        conversation = index.data(ConversationRole)
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         rename = menu.addAction(self.tr("Rename"), lambda: self.view.edit(index))

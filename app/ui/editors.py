@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QTimer
-from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit, QWidget
 
 from app.core.settings import Setting
 from app.ui.inputs import ComboBox, DoubleSpinBox, SpinBox
@@ -31,6 +31,8 @@ def editor_for(setting: Setting, prefs: Prefs, *, small: bool = False) -> QWidge
 def name_after(editor: QWidget, setting: Setting) -> None:
     if setting.label:
         editor.setAccessibleName(translate(setting.label))
+        if isinstance(editor, QComboBox):
+            editor.view().setAccessibleName(translate(setting.label))
     if setting.help:
         editor.setToolTip(translate(setting.help))
         editor.setAccessibleDescription(translate(setting.help))
@@ -103,6 +105,14 @@ class _Link(QObject):
     def on_changed(self, key: str) -> None:
         if key == self._key:
             self._show()
+
+
+def hand_over_all(area: QWidget) -> None:
+    """Take up what has been typed into the editors of `area` and not been left yet."""
+    for box in area.findChildren(QAbstractSpinBox):
+        box.interpretText()
+    for field in area.findChildren(TextField):
+        field.hand_over()
 
 
 class TextField(QPlainTextEdit):

@@ -45,7 +45,7 @@ class Figures:
 
 
 class FigureFeed(QObject):
-    """Emits `changed` with the present Figures: at once for what happens, slowly for what counts."""
+    """Emits `changed` with the Figures: at once for what happens, slowly for what counts on."""
 
     changed = Signal(object)  # Figures
 

@@ -1,4 +1,4 @@
-"""What Chat shows before the first conversation: that one can begin, with what, on which computer."""
+"""What Chat shows before the first conversation: that one can begin, with what, and where."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.ui.words import translate
 
 
 class FirstStart(QScrollArea):
-    """The left part. `take_side` gives the hardware card a place below where the window is narrow."""
+    """The left part, scrolled. Takes in the hardware card and the prompts for want of room."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,10 +55,15 @@ class FirstStart(QScrollArea):
         self._column.setSpacing(px(24))
         self._head.setSpacing(px(16))
 
-    def take_side(self, card: HardwareCard) -> None:
-        self._column.insertWidget(2, card)
+    def take_prompts(self, prompts: QWidget) -> None:
+        self._column.insertWidget(2, prompts)
 
-    def show_state(self, state: EngineState, model: InstalledModel | None, tps: float | None) -> None:
+    def take_side(self, card: HardwareCard) -> None:
+        self._column.insertWidget(self._column.count() - 1, card)
+
+    def show_state(
+        self, state: EngineState, model: InstalledModel | None, tps: float | None
+    ) -> None:
         self.starter.show_state(state, model, tps)
         title, sentence = self._words(state.phase, bool(model and model.is_starter))
         self._title.setText(title)
@@ -108,7 +113,9 @@ class StarterCard(Surface):
         self._column.setContentsMargins(px(16), px(12), px(16), px(12))
         self._column.setSpacing(px(4))
 
-    def show_state(self, state: EngineState, model: InstalledModel | None, tps: float | None) -> None:
+    def show_state(
+        self, state: EngineState, model: InstalledModel | None, tps: float | None
+    ) -> None:
         self.setVisible(state.phase is not Phase.NONE and (model or state.loaded) is not None)
         loaded = state.loaded
         name = loaded.name if loaded else model.name if model else ""

@@ -38,7 +38,8 @@ class HardwareCard(QWidget):
         self._place()
 
     def _add_row(self, icon: str, name: str) -> None:
-        value, note = label(self.tr("Looking…"), wrap=True), label("", "small", "secondary", wrap=True)
+        value = label(self.tr("Looking…"), wrap=True)
+        note = label("", "small", "secondary", wrap=True)
         row, top = len(self._values), Qt.AlignmentFlag.AlignTop
         both = QVBoxLayout()
         both.setSpacing(0)

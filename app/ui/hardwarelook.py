@@ -1,4 +1,4 @@
-"""Looks at this computer on the task thread: at its memory when a model loads, at all of it once."""
+"""Looks at this computer on the task thread: memory at each load of a model, all of it once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HardwareLook(QObject):
         self._on_state(engine.state)
 
     def look(self) -> None:
-        """Find out what there is. The probe waits until the model is loaded: both need the cores."""
+        """Find out what there is. The probe waits for the model to load: both need the cores."""
         self._tasks.submit(_measure, self.measured.emit)
         self._wants_probe = True
         self._on_state(self._engine.state)
@@ -37,10 +37,14 @@ class HardwareLook(QObject):
     def _on_state(self, state: EngineState) -> None:
         if state.phase is Phase.LOADING and state.load is not self._load:
             self._load = state.load
-            self._tasks.submit(_measure, lambda found: self.free_found.emit(found.ram_available_bytes))
+            self._tasks.submit(_free_bytes, self.free_found.emit)
         elif self._wants_probe and state.phase is not Phase.LOADING and not state.is_busy:
             self._wants_probe = False
             self._tasks.submit(probe_devices, self.probed.emit, self.probe_failed.emit)
+
+
+def _free_bytes() -> int:
+    return _measure().ram_available_bytes
 
 
 def _measure() -> Hardware:

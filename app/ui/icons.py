@@ -32,7 +32,7 @@ def pixmap(name: str, token: str = "textSecondary", size_px: int = 20) -> QPixma
 
 
 def icon(name: str, token: str = "textSecondary", active: str = "", size_px: int = 20) -> QIcon:
-    """A QIcon in `token`, in `active` when checked, and in the tertiary text colour when disabled."""
+    """A QIcon in `token`, in `active` when checked, in the tertiary text colour when disabled."""
     result = QIcon(pixmap(name, token, size_px))
     result.addPixmap(pixmap(name, "textTertiary", size_px), QIcon.Mode.Disabled)
     if active:

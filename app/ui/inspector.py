@@ -62,7 +62,9 @@ class Inspector(Surface):
     def _prompt_section(self) -> QWidget:
         result = Section(translate(s.SYSTEM_PROMPT.label))
         self.prompt.setAccessibleName(translate(s.SYSTEM_PROMPT.label))
-        self.prompt.setAccessibleDescription(self.tr("What this conversation tells the model first"))
+        self.prompt.setAccessibleDescription(
+            self.tr("What this conversation tells the model first")
+        )
         self.prompt.setPlaceholderText(self.tr("What this conversation tells the model first"))
         result.column.addWidget(self.prompt)
         return result

@@ -9,7 +9,7 @@ from app.jobs.engine import EngineState, Phase
 from app.ui.controls import Surface, button, label, set_text
 from app.ui.theme import px
 
-_DELAY_MS = 300
+_DELAY_MS = 1000  # a shorter load needs no card that pushes the page down and is gone again
 
 
 class LoadingCard(Surface):

@@ -13,14 +13,14 @@ from app.ui.controls import label, set_text
 from app.ui.figures import Figures
 from app.ui.section import Section
 
-_translate = QCoreApplication.translate
+translate = QCoreApplication.translate
 
 
 class MemorySection(Section):
     """What the loaded model takes, on the scale of the memory that was free before it came."""
 
     def __init__(self) -> None:
-        super().__init__(_translate("MemorySection", "Memory"))
+        super().__init__(translate("MemorySection", "Memory"))
         self._free_bytes = 0
         self._loaded: Loaded | None = None
         self._scale = label("", "small", "secondary")
@@ -89,7 +89,7 @@ class ContextSection(Section):
     """How much of what the model can see at once is in use."""
 
     def __init__(self) -> None:
-        super().__init__(_translate("ContextSection", "Context"))
+        super().__init__(translate("ContextSection", "Context"))
         self._words = label("…", "small", "secondary")
         self.set_right(self._words)
         self.bar = SegmentBar(self.tr("Context in use"))
@@ -112,7 +112,7 @@ class SpeedSection(Section):
     """How fast the last answer was written, or the present one is."""
 
     def __init__(self) -> None:
-        super().__init__(_translate("SpeedSection", "Speed"))
+        super().__init__(translate("SpeedSection", "Speed"))
         self._when = label("", "small", "tertiary")
         self.set_right(self._when)
         self._speed = label("…", "title")
@@ -125,6 +125,10 @@ class SpeedSection(Section):
         grid.addWidget(label(self.tr("tokens per second"), "small", "secondary"), 1, 0)
         grid.addWidget(label(self.tr("to the first token"), "small", "secondary"), 1, 1)
         self.column.addLayout(grid)
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        return self._speed.text(), self._first.text(), self._when.text()
 
     def show_figures(self, figures: Figures) -> None:
         writing = figures.state.phase is Phase.WRITING

@@ -79,6 +79,7 @@ class Models(QObject):
         if model.path not in [known.path for known in self.installed]:
             self._on_listed((*self.installed, model))
         self._prefs.flush()
+        self._wanted = None
         self.accepted.emit()
         self._chat.load_model(model.path)
 
@@ -90,7 +91,6 @@ class Models(QObject):
         loaded = state.loaded
         if state.phase is Phase.READY and loaded is not None and loaded is not self._proved:
             self._proved = loaded
-            self._wanted = None
             self._prefs.set(s.MODEL, loaded.path)
             self._remember(Path(loaded.path))
 

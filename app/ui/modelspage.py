@@ -9,7 +9,6 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.library import InstalledModel
-from app.jobs.engine import Phase
 from app.ui import words
 from app.ui.controls import Badge, ElidedLabel, Hairline, Surface, button, label, tag
 from app.ui.figures import FigureFeed, Figures
@@ -47,7 +46,9 @@ class ModelsPage(ScrollPage):
         row = QHBoxLayout()
         row.setSpacing(px(8))
         row.addWidget(
-            label(self.tr("GGUF files in Nibble's folder, and those you opened."), tone="secondary"),
+            label(
+                self.tr("GGUF files in Nibble's folder, and those you opened."), tone="secondary"
+            ),
             1,
         )
         self.folder_button = button(self.tr("Open folder"))
@@ -84,10 +85,7 @@ class ModelsPage(ScrollPage):
     def _on_figures(self, figures: Figures) -> None:
         loaded = figures.loaded
         path = loaded.path if loaded else ""
-        if figures.state.phase is Phase.FAILED and figures.state.error is not None:
-            self.trouble.show_error(figures.state.error)
-        elif figures.state.phase is not Phase.NONE:
-            self.trouble.hide()
+        self.trouble.follow(figures.state)
         if path != self._loaded_path:
             self._loaded_path = path
             for row in self.rows:

@@ -1,4 +1,4 @@
-"""The bar above the transcript: the conversation's title, its model, its menu, the panel buttons."""
+"""The bar above the transcript: the conversation's title, its model and menu, panel buttons."""
 
 from __future__ import annotations
 
@@ -78,6 +78,8 @@ class TitleEdit(QLineEdit):
         self.editingFinished.connect(self._commit)
 
     def show_title(self, title: str, *, can_change: bool) -> None:
+        if (title, can_change) == (self._title, not self.isReadOnly()):
+            return  # perhaps it is being typed over just now
         self._title = title
         self.setReadOnly(not can_change)
         tab = Qt.FocusPolicy.StrongFocus if can_change else Qt.FocusPolicy.NoFocus

@@ -105,7 +105,10 @@ class Panels(QWidget):
             panel.overlay.setVisible(not panel.is_docked and self.is_shown(panel))
         self._splitter.blockSignals(False)
         middle = max(px(320), self.width() - px(self.left.width_px + self.right.width_px))
-        sizes = {self.left.widget: px(self.left.width_px), self.right.widget: px(self.right.width_px)}
+        sizes = {
+            self.left.widget: px(self.left.width_px),
+            self.right.widget: px(self.right.width_px),
+        }
         count = self._splitter.count()
         widgets = [self._splitter.widget(number) for number in range(count)]
         self._splitter.setSizes([sizes.get(widget, middle) for widget in widgets])
@@ -114,7 +117,9 @@ class Panels(QWidget):
 
     def _dock(self, panel: SidePanel) -> None:
         if self._splitter.indexOf(panel.widget) < 0:
-            self._splitter.insertWidget(0 if panel.at_left else self._splitter.count(), panel.widget)
+            self._splitter.insertWidget(
+                0 if panel.at_left else self._splitter.count(), panel.widget
+            )
             self._splitter.setStretchFactor(self._splitter.indexOf(self._middle), 1)
         panel.widget.setVisible(self.is_shown(panel))
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.ui.controls import restyle
 
-_translate = QCoreApplication.translate
+translate = QCoreApplication.translate
 _SCHEMES = ("http", "https", "mailto")
 
 
@@ -19,10 +19,10 @@ def ask_to_open(parent: QWidget, address: str) -> QMessageBox | None:
     url = QUrl(address)
     if not url.isValid() or url.scheme().lower() not in _SCHEMES:
         return None
-    box = _box(parent, _translate("Questions", "Open this address outside Nibble?"))
+    box = _box(parent, translate("Questions", "Open this address outside Nibble?"))
     # Encoded, so that look-alike letters of other scripts show.
     box.setInformativeText(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
-    opening = box.addButton(_translate("Questions", "Open"), QMessageBox.ButtonRole.AcceptRole)
+    opening = box.addButton(translate("Questions", "Open"), QMessageBox.ButtonRole.AcceptRole)
     opening.clicked.connect(lambda: QDesktopServices.openUrl(url))
     _add_cancel(box)
     box.open()
@@ -31,13 +31,11 @@ def ask_to_open(parent: QWidget, address: str) -> QMessageBox | None:
 
 def ask_to_delete(parent: QWidget, title: str, on_yes: Callable[[], None]) -> QMessageBox:
     """Ask whether the conversation called `title` may go."""
-    box = _box(parent, _translate("Questions", "Delete “{title}”?").format(title=title))
+    box = _box(parent, translate("Questions", "Delete “{title}”?").format(title=title))
     box.setInformativeText(
-        _translate("Questions", "All its messages and branches go. This cannot be undone.")
+        translate("Questions", "All its messages and branches go. This cannot be undone.")
     )
-    delete = box.addButton(
-        _translate("Questions", "Delete"), QMessageBox.ButtonRole.DestructiveRole
-    )
+    delete = box.addButton(translate("Questions", "Delete"), QMessageBox.ButtonRole.DestructiveRole)
     delete.setProperty("kind", "danger")
     restyle(delete)
     delete.clicked.connect(lambda: on_yes())
@@ -56,6 +54,6 @@ def _box(parent: QWidget, text: str) -> QMessageBox:
 
 
 def _add_cancel(box: QMessageBox) -> None:
-    cancel = box.addButton(_translate("Questions", "Cancel"), QMessageBox.ButtonRole.RejectRole)
+    cancel = box.addButton(translate("Questions", "Cancel"), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(cancel)
     box.setEscapeButton(cancel)

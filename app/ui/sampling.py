@@ -44,6 +44,9 @@ class SamplingSection(Section):
         name = "chevron-down" if self._fold.isChecked() else "chevron-right"
         self._fold.setIcon(icons.icon(name, size_px=px(16)))
 
+    def row(self, setting: s.Setting) -> SettingRow:
+        return next(row for row in self._rows if row.setting is setting)
+
     def focus_first(self) -> None:
         self._rows[0].editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
 

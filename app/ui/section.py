@@ -39,6 +39,7 @@ class SettingRow(QWidget):
 
     def __init__(self, setting: Setting, prefs: Prefs) -> None:
         super().__init__()
+        self.setting = setting
         self.editor = editor_for(setting, prefs, small=True)
         name = label(translate(setting.label), "small", "secondary", wrap=True)
         name.setBuddy(self.editor)

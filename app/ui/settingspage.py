@@ -17,21 +17,25 @@ from app.ui.words import translate
 class SettingsPage(ScrollPage):
     def __init__(self, prefs: Prefs) -> None:
         super().__init__(QCoreApplication.translate("SettingsPage", "Settings"))
+        self._lines: list[SettingLine] = []
         for title, settings in SECTIONS:
             self.column.addWidget(label(translate(title), "small", "secondary", strong=True))
-            self.column.addWidget(_card(settings, prefs))
+            self.column.addWidget(self._card(settings, prefs))
 
+    def _card(self, settings: tuple[Setting, ...], prefs: Prefs) -> Surface:
+        card = Surface("card")
+        column = QVBoxLayout(card)
+        column.setContentsMargins(1, 0, 1, 0)
+        column.setSpacing(0)
+        for number, setting in enumerate(settings):
+            if number:
+                column.addWidget(Hairline())
+            self._lines.append(SettingLine(setting, prefs))
+            column.addWidget(self._lines[-1])
+        return card
 
-def _card(settings: tuple[Setting, ...], prefs: Prefs) -> Surface:
-    card = Surface("card")
-    column = QVBoxLayout(card)
-    column.setContentsMargins(1, 0, 1, 0)
-    column.setSpacing(0)
-    for number, setting in enumerate(settings):
-        if number:
-            column.addWidget(Hairline())
-        column.addWidget(SettingLine(setting, prefs))
-    return card
+    def line(self, setting: Setting) -> SettingLine:
+        return next(line for line in self._lines if line.setting is setting)
 
 
 class SettingLine(QWidget):
@@ -39,7 +43,7 @@ class SettingLine(QWidget):
 
     def __init__(self, setting: Setting, prefs: Prefs) -> None:
         super().__init__()
-        self._setting, self._prefs = setting, prefs
+        self.setting, self._prefs = setting, prefs
         self.editor = editor_for(setting, prefs)
         self.reset_button = button(self.tr("Reset"), "link")
         self.reset_button.setToolTip(self.tr("Back to what it was at first"))
@@ -59,8 +63,8 @@ class SettingLine(QWidget):
     def _lay_out(self) -> None:
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(label(translate(self._setting.label)))
-        words.addWidget(label(translate(self._setting.help), "small", "secondary", wrap=True))
+        words.addWidget(label(translate(self.setting.label)))
+        words.addWidget(label(translate(self.setting.help), "small", "secondary", wrap=True))
         self._row = QHBoxLayout()
         self._row.addLayout(words, 1)
         self._row.addWidget(self.reset_button)
@@ -78,5 +82,5 @@ class SettingLine(QWidget):
             self.editor.setFixedWidth(px(168))
 
     def _on_changed(self, key: str) -> None:
-        if key == self._setting.key:
-            self.reset_button.setVisible(not self._prefs.is_default(self._setting))
+        if key == self.setting.key:
+            self.reset_button.setVisible(not self._prefs.is_default(self.setting))

@@ -37,6 +37,18 @@ class StatusLine(Surface):
         theme().changed.connect(self._place)
         self._place()
 
+    @property
+    def phase_text(self) -> str:
+        return self._phase.text()
+
+    @property
+    def speed_text(self) -> str:
+        return self._speed.text()
+
+    @property
+    def context_text(self) -> str:
+        return self._context.text()
+
     def _place(self) -> None:
         self.setFixedHeight(px(28))
         self._row.setContentsMargins(px(12), 0, px(12), 0)
@@ -44,7 +56,7 @@ class StatusLine(Surface):
 
     def set_narrow(self, narrow: bool) -> None:
         long, short = self.tr("Offline: nothing has left this computer"), self.tr("Offline")
-        self._offline.setText(short if narrow else long)
+        set_text(self._offline, short if narrow else long)
         self._offline.setToolTip(long)
 
     def show_figures(self, figures: Figures) -> None:
@@ -62,6 +74,8 @@ class StatusLine(Surface):
             return self.tr("Reading the prompt, {done} of {total} tokens").format(
                 done=words.count(state.n_read), total=words.count(state.n_to_read)
             )
+        if state.phase is Phase.FAILED and state.load is None:
+            return self.tr("No model is loaded")
         texts = {
             Phase.NONE: self.tr("No model is loaded"),
             Phase.LOADING: self.tr("Loading {name}…").format(name=name),

@@ -48,7 +48,8 @@ QMainWindow, QDialog, QWidget[surface="content"] { background: $content; }
 QWidget[surface="sidebar"] { background: $sidebar; }
 QFrame[surface="card"] { background: $raised; border: 1px solid $border; border-radius: $p8; }
 QFrame[surface="line"] { background: $border; border: none; }
-QScrollArea, QScrollArea > QWidget > QWidget[surface="none"] { background: transparent; border: none; }
+QScrollArea, QScrollArea > QWidget > QWidget[surface="none"] { background: transparent;
+  border: none; }
 QStackedWidget { background: transparent; border: none; }
 
 QLabel { background: transparent; }
@@ -67,7 +68,8 @@ QLabel[tag="key"] { color: $textSecondary; font-size: $p12; border: 1px solid $c
   border-radius: $p2; padding: 0 $p4; }
 
 QPushButton { background: $raised; color: $text; border: 1px solid $controlBorder;
-  border-radius: $p6; padding: 0 $p12; min-height: $p30; font-size: $p14; font-weight: 500; outline: none; }
+  border-radius: $p6; padding: 0 $p12; min-height: $p30;
+  font-size: $p14; font-weight: 500; outline: none; }
 QPushButton:hover, QPushButton:pressed { background: $hover; }
 QPushButton:disabled { background: transparent; color: $textTertiary; border-color: $border; }
 QPushButton[compact="true"] { min-height: $p26; }
@@ -78,7 +80,7 @@ QPushButton[kind="primary"]:disabled { background: transparent; color: $textTert
 QPushButton[kind="danger"] { color: $doesNotFit; border-color: $doesNotFit; }
 QPushButton[kind="danger"]:hover { background: $doesNotFitBackground; }
 QPushButton[kind="link"] { background: transparent; border: none; color: $accentText;
-  padding: 0 $p2; min-height: $p20; font-size: $p12; }
+  padding: 0; min-height: $p20; font-size: $p12; }
 QPushButton[kind="link"]:hover { text-decoration: underline; }
 QPushButton[kind="fold"] { background: transparent; border: none; color: $textSecondary;
   padding: 0; min-height: $p28; font-size: $p12; font-weight: 400; text-align: left; }

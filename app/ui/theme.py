@@ -94,7 +94,9 @@ def font(step: str = BODY, weight: int = 400) -> QFont:
         base.setStyleHint(QFont.StyleHint.Monospace)
     body_px = base.pixelSize() if base.pixelSize() > 0 else tokens()["type"][BODY]["px"]
     result = QFont(base)
-    result.setPixelSize(round(body_px * tokens()["type"][step]["px"] / tokens()["type"][BODY]["px"]))
+    result.setPixelSize(
+        round(body_px * tokens()["type"][step]["px"] / tokens()["type"][BODY]["px"])
+    )
     result.setWeight(QFont.Weight(weight))
     return result
 

@@ -1,4 +1,4 @@
-"""Cards that say what went wrong, what is safe and how to go on, beside the cause of the trouble."""
+"""Cards that say what went wrong, what is safe and how to go on, beside the trouble's cause."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
+from app.jobs.engine import EngineState, Phase
 from app.ui.controls import IconButton, IconLabel, Surface, button, label
 from app.ui.theme import px
 from app.ui.words import translate
@@ -32,20 +33,21 @@ class TroubleCard(Surface):
         self._hint = label("", "small", "secondary", wrap=True)
         self._detail_button = button(self.tr("Details"), "link")
         self._detail_button.setCheckable(True)
-        self._detail = QPlainTextEdit()
+        self.detail_box = QPlainTextEdit()
         self._close = IconButton("close", self.tr("Dismiss"))
         self._close.hide()
+        self._engine_error: AppError | None = None
         self._build()
         self._detail_button.toggled.connect(self._on_detail_toggled)
         self._close.clicked.connect(self._on_close)
         self.hide()
 
     def _build(self) -> None:
-        self._detail.setProperty("kind", "field")
-        self._detail.setReadOnly(True)
-        self._detail.setTabChangesFocus(True)
-        self._detail.setAccessibleName(self.tr("Details"))
-        self._detail.hide()
+        self.detail_box.setProperty("kind", "field")
+        self.detail_box.setReadOnly(True)
+        self.detail_box.setTabChangesFocus(True)
+        self.detail_box.setAccessibleName(self.tr("Details"))
+        self.detail_box.hide()
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self._text)
@@ -59,7 +61,7 @@ class TroubleCard(Surface):
         column = QVBoxLayout(self)
         column.setContentsMargins(px(12), px(10), px(12), px(10))
         column.addLayout(self._row)
-        column.addWidget(self._detail)
+        column.addWidget(self.detail_box)
 
     @property
     def text(self) -> str:
@@ -83,21 +85,32 @@ class TroubleCard(Surface):
         hint = translate(error.hint) if error.hint else ""
         self.show_words(translate(error.text), hint, error.detail)
 
+    def follow(self, state: EngineState) -> None:
+        """Show the engine's error while it is in force; what else is shown stays."""
+        error = state.error if state.phase is Phase.FAILED else None
+        if error is self._engine_error:
+            return
+        self._engine_error = error
+        if error is not None:
+            self.show_error(error)
+        else:
+            self.hide()
+
     def show_words(self, text: str, hint: str = "", detail: str = "") -> None:
         self._text.setText(text)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
         self._detail_button.setChecked(False)
         self._detail_button.setVisible(bool(detail))
-        self._detail.setPlainText(detail)
+        self.detail_box.setPlainText(detail)
         self.setAccessibleName(text)
         self.setAccessibleDescription(hint)
         self.show()
 
     def _on_detail_toggled(self, shown: bool) -> None:
-        height = self._detail.fontMetrics().lineSpacing() * _N_DETAIL_LINES
-        self._detail.setFixedHeight(height)
-        self._detail.setVisible(shown)
+        height = self.detail_box.fontMetrics().lineSpacing() * _N_DETAIL_LINES
+        self.detail_box.setFixedHeight(height)
+        self.detail_box.setVisible(shown)
 
     def _on_close(self) -> None:
         self.hide()

@@ -23,6 +23,7 @@ from app.jobs.tasks import TaskThread
 from app.ui import style
 from app.ui.chatpage import ChatPage
 from app.ui.controls import Hairline, Surface
+from app.ui.editors import hand_over_all
 from app.ui.figures import FigureFeed
 from app.ui.focus import FocusRing
 from app.ui.models import Models
@@ -55,7 +56,7 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget()
         self._made: dict[int, QWidget] = {CHAT: self.chat_page}
         self._lay_out()
-        self._ring = FocusRing(self)
+        self.ring = FocusRing(self)
         self._connect()
         self._add_keys()
         self._restore(settings)
@@ -155,9 +156,12 @@ class MainWindow(QMainWindow):
         return EmptyPage("lab", self.tr("Nothing measured yet"), sentence)
 
     @property
+    def current_page(self) -> QWidget:
+        return self._stack.currentWidget()
+
+    @property
     def page(self) -> int:
-        current = self._stack.currentWidget()
-        return next(number for number, page in self._made.items() if page is current)
+        return next(n for n, page in self._made.items() if page is self.current_page)
 
     # --- keys ---------------------------------------------------------------------------------
 
@@ -195,7 +199,7 @@ class MainWindow(QMainWindow):
         if self.page == CHAT:
             regions += self.chat_page.regions()
         else:
-            page = self._stack.currentWidget()
+            page = self.current_page
             regions.append((page, lambda: page.focusNextChild()))
         focused = QApplication.focusWidget()
         # The first that holds the focus: the page bar lies within the column, and stands before it.
@@ -237,6 +241,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         geometry = base64.b64encode(self.saveGeometry().data()).decode()
         self.prefs.set(s.WINDOW_GEOMETRY, geometry)
-        self.chat_page.flush()
+        hand_over_all(self)
+        self.prefs.flush()
         self.closing.emit()
         super().closeEvent(event)

@@ -1,7 +1,7 @@
 """Measures the transcript: opening, streaming, scrolling, resizing. Prints JSON.
 
-Run with `python -m tests.bench.transcript_streaming`. Times are milliseconds of the UI thread; a gap
-is how long the event loop did not come round.
+Run with `python -m tests.bench.transcript_streaming`. Times are milliseconds of the UI thread; a
+gap is how long the event loop did not come round.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Callable
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QEventLoop, QObject, Qt, QTimer
-from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from app.core.chat import AnswerStats, ChatMessage, Role, Status
+from app.ui.style import apply_text_scale, apply_theme
 from app.ui.transcript import Transcript
 
 SIZE = (700, 720)
@@ -67,6 +67,7 @@ CODE = (
     "    return result\n"
 )
 TABLE = "| Day | Loaves | Sold out at |\n|---|--:|--:|\n" + "| Friday | 231 | 12:10 |\n" * 5
+_windows: dict[Transcript, QMainWindow] = {}
 
 
 def prose(rng: random.Random, length: int) -> str:
@@ -172,11 +173,23 @@ def run_for(seconds: float) -> None:
 
 
 def shown() -> tuple[Transcript, PaintWatch]:
+    """A transcript in a window with the app's style sheet, which makes new widgets dearer."""
+    window = QMainWindow()
     transcript = Transcript()
-    transcript.resize(*SIZE)
-    transcript.show()
+    window.setCentralWidget(transcript)
+    apply_theme(window)
+    window.resize(*SIZE)
+    window.show()
+    _windows[transcript] = window
     run_for(0.2)
     return transcript, PaintWatch(transcript)
+
+
+def close(transcript: Transcript) -> None:
+    window = _windows.pop(transcript)
+    window.close()
+    window.deleteLater()
+    run_for(0.1)
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
@@ -192,9 +205,8 @@ def measure_open(count: int) -> dict[str, float]:
     run_for(0.5)
     again, watch = shown()
     second = until_painted(watch, lambda: again.set_conversation(messages, {}))
-    for transcript in (first_transcript, again):
-        transcript.close()
-        transcript.deleteLater()
+    close(first_transcript)
+    close(again)
     return {"first_ms": first, "again_ms": second}
 
 
@@ -222,9 +234,12 @@ def stream(transcript: Transcript, text: str, chars_per_frame: int) -> dict[str,
     costs = timed_flushes(transcript)
     heart = Heartbeat()
     position = 0
+    loop = QEventLoop()
 
     def frame() -> None:
         nonlocal position
+        if position >= len(text):
+            loop.quit()
         step = max(1, chars_per_frame // TOKENS_PER_FRAME)
         for _ in range(TOKENS_PER_FRAME):
             transcript.append_text(number, text[position : position + step])
@@ -234,12 +249,11 @@ def stream(transcript: Transcript, text: str, chars_per_frame: int) -> dict[str,
     timer.timeout.connect(frame)
     cpu = time.process_time()
     timer.start(FRAME_MS)
-    while position < len(text):
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+    loop.exec()
     timer.stop()
-    run_for(0.1)
     cpu = time.process_time() - cpu
     gap = heart.stop()
+    run_for(0.1)
     started = time.perf_counter()
     transcript.finish_message(message(number, text))
     finish = (time.perf_counter() - started) * 1e3
@@ -259,16 +273,14 @@ def measure_streaming() -> dict[str, object]:
     rng = random.Random(11)
     text = "\n\n".join(answer(rng) for _ in range(9))
     result = stream(transcript, text, 4 * TOKENS_PER_FRAME)
-    transcript.close()
-    transcript.deleteLater()
+    close(transcript)
     return result
 
 
 def measure_text(text: str, chars_per_frame: int) -> dict[str, object]:
     transcript, _ = shown()
     result = stream(transcript, text, chars_per_frame)
-    transcript.close()
-    transcript.deleteLater()
+    close(transcript)
     return result
 
 
@@ -287,11 +299,10 @@ def measure_scrolling(count: int) -> dict[str, object]:
         until_painted(watch, lambda: bar.setValue(rng.randint(0, bar.maximum()))) for _ in range(60)
     ]
     run_for(0.3)
-    resize = until_painted(watch, lambda: transcript.resize(520, SIZE[1]))
+    resize = until_painted(watch, lambda: _windows[transcript].resize(520, SIZE[1]))
     run_for(0.5)
-    back = until_painted(watch, lambda: transcript.resize(*SIZE))
-    transcript.close()
-    transcript.deleteLater()
+    back = until_painted(watch, lambda: _windows[transcript].resize(*SIZE))
+    close(transcript)
     return {
         "step_ms": percentiles(steps),
         "jump_ms": percentiles(jumps),
@@ -301,9 +312,8 @@ def measure_scrolling(count: int) -> dict[str, object]:
 
 def main() -> None:
     app = QApplication.instance() or QApplication([])
-    body = QFont(app.font())
-    body.setPixelSize(14)
-    app.setFont(body)
+    app.setQuitOnLastWindowClosed(False)
+    apply_text_scale(100)
     code = "```python\n" + CODE * 220 + "```\n"
     print(
         json.dumps(

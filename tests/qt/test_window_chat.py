@@ -106,7 +106,7 @@ def test_the_engine_dies_and_try_again_works(kit: WindowKit) -> None:
         kit.fake.die()
     partial = blocker.args[0]
     assert (partial.status, partial.text) == (Status.FAILED, "One, two")
-    assert kit.store.message(partial.id).text == "One, two"
+    kit.wait(lambda: kit.store.message(partial.id).text == "One, two")
     assert "One, two" in kit.transcript_texts()
     kit.wait(lambda: kit.engine.state.phase is Phase.READY)
     assert kit.fake.n_clients == 2
@@ -194,3 +194,18 @@ def test_a_prompt_of_the_first_start_is_sent(kit: WindowKit) -> None:
     assert kit.fake.requests[0].messages[-1].text == "Give me three names for a small bakery."
     assert kit.column.view is View.TRANSCRIPT
     assert not kit.column.prompts.isVisible()
+    assert kit.composer.editor.hasFocus()
+
+
+def test_an_answer_stays_with_its_conversation(kit: WindowKit) -> None:
+    kit.ask("Tell me a story")
+    kit.fake.say("Once upon")
+    kit.wait(lambda: kit.engine.state.phase is Phase.WRITING)
+    kit.page.new_conversation()
+    kit.wait(lambda: kit.engine.state.phase is Phase.READY)
+    assert kit.transcript_texts() == []
+    assert kit.column.view is View.EMPTY
+    kit.ask("Something else")
+    kit.answer("Yes")
+    assert kit.transcript_texts() == ["Something else", "Yes"]
+    kit.wait(lambda: kit.titles() == ["Something else", "Tell me a story"])

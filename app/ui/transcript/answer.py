@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -57,11 +57,11 @@ class AnswerView(MessageView):
         if self._trouble is not None:
             y += look.px(8)
             height = self._trouble.fit(width)
-            self._trouble.move(SIDE, y)
+            self._boxes[self._trouble] = QRect(SIDE, y, width, height)
             y += height
         y += look.px(4)
         height = look.px(FOOTER)
-        self._footer.setGeometry(SIDE - _OVERHANG, y, width + 2 * _OVERHANG, height)
+        self._boxes[self._footer] = QRect(SIDE - _OVERHANG, y, width + 2 * _OVERHANG, height)
         return y + height
 
     def _arrange_thoughts(self, window: Window, y: int, width: int) -> int:
@@ -71,15 +71,18 @@ class AnswerView(MessageView):
         if self._fold is None or thoughts is None:
             return y
         y += look.px(6)
-        self._fold.move(SIDE, y)
+        self._boxes[self._fold] = QRect(SIDE, y, self._fold.width(), self._fold.height())
         y += self._fold.height()
-        self._thoughts_span = (0, 0)
+        span = (0, 0)
         if self.row.shows_thoughts:
             top = y + look.px(4)
             x = SIDE + look.px(_THOUGHT_X)
             y = self._stack(thoughts.segments, window, x, top, width - look.px(_THOUGHT_X))
-            self._thoughts_span = (top, y)
+            span = (top, y)
             y += look.px(4)
+        if span != self._thoughts_span:
+            self._thoughts_span = span
+            self.update(SIDE, 0, look.px(_THOUGHT_X), self._thoughts_span[1])
         return y
 
     def _make_prose(self, segment: Segment) -> ProseView:

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QResizeEvent,
     QTextCursor,
     QTextLayout,
     QTextOption,
@@ -39,6 +40,7 @@ class CodeView(QWidget):
 
     def __init__(self, parent: QWidget, host: Host, look: Look, source: CodeSource) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self.source = source
         self._host = host
         self._look = look
@@ -89,19 +91,30 @@ class CodeView(QWidget):
         self._colored_lines = max(self._colored_lines, end)
 
     def fit(self, width: int) -> int:
-        look = self._look
-        top = look.px(_ABOVE) if self._is_first else 0
-        if self._is_first:
-            top += look.px(_HEADER)
-        inner = width - look.px(_SIDE) - 1
+        """Take on `width`. Returns the height that the piece needs then."""
+        if self.width() != width:
+            self.resize(width, self.height())
         self._extent = max(self._extent, self.content_width)
-        height = self.text.fit_code(inner, self._extent if self._is_last else 0)
-        self.text.move(look.px(_SIDE), top)
-        total = top + height + (look.px(_BELOW) if self._is_last else 0)
-        self.resize(width, total)
+        inner = width - self._look.px(_SIDE) - 1
+        height = self.text.needed_height(self._extent > inner and self._is_last)
+        return self._text_top + height + (self._look.px(_BELOW) if self._is_last else 0)
+
+    @property
+    def _text_top(self) -> int:
+        return self._look.px(_HEADER) + self._look.px(_ABOVE) if self._is_first else 0
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        side, bottom = self._look.px(_SIDE), self._look.px(_BELOW) if self._is_last else 0
+        height = max(0, self.height() - self._text_top - bottom)
+        self.text.setGeometry(side, self._text_top, self.width() - side - 1, height)
         if self._copy is not None:
             self._place_copy_button()
-        return total
+        if event.oldSize().width() != self.width():
+            self.update()
+        else:  # the edge at the bottom has moved
+            top = min(event.oldSize().height(), self.height()) - 2 * _RADIUS
+            self.update(0, top, self.width(), self.height() - top)
+        super().resizeEvent(event)
 
     def set_extent(self, extent: int) -> None:
         """How wide the widest piece is: all scroll as far."""
@@ -213,15 +226,11 @@ class CodeText(TextView):
         made.start, made.length, made.format = start, length, self._look.syntax(token)
         return made
 
-    def fit_code(self, width: int, extent: int) -> int:
-        """Take on `width`; leave room for a scroll bar if `extent` does not fit in."""
-        height = math.ceil(self.document().size().height())
-        has_bar = extent > width
+    def needed_height(self, has_bar: bool) -> int:
+        """The height of the lines, and of a scroll bar where there is one."""
         policy = Qt.ScrollBarPolicy
         self.setHorizontalScrollBarPolicy(
             policy.ScrollBarAlwaysOn if has_bar else policy.ScrollBarAlwaysOff
         )
-        if has_bar:
-            height += self.horizontalScrollBar().sizeHint().height()
-        self.resize(width, height)
-        return height
+        bar = self.horizontalScrollBar().sizeHint().height() if has_bar else 0
+        return math.ceil(self.document().size().height()) + bar

@@ -39,6 +39,7 @@ class Column:
         self.rows: list[Row] = []
         self.scroll = 0
         self.width = 0
+        self.look = look()
         self.header: QWidget | None = None
         self._viewport = viewport
         self._make_view = make_view
@@ -55,7 +56,7 @@ class Column:
     @property
     def height(self) -> int:
         """All of it, with the space above and below."""
-        return self._offset + self._heights.total + look().px(_BOTTOM)
+        return self._offset + self._heights.total + self.look.px(_BOTTOM)
 
     @property
     def max_scroll(self) -> int:
@@ -69,7 +70,7 @@ class Column:
 
     def index_in_view(self, last: bool) -> int:
         """The first or the last row that can be seen."""
-        y = self.scroll + (self._viewport.height() - look().px(_BOTTOM) if last else 0)
+        y = self.scroll + (self._viewport.height() - self.look.px(_BOTTOM) if last else 0)
         return self._heights.index_at(y - self._offset)
 
     # The rows
@@ -90,16 +91,16 @@ class Column:
     def guess_heights(self) -> None:
         """Guess all heights anew, but those that hold for the width there is."""
         self._guessed_width = self.width
-        chars, scale = self._chars_per_line(), look().scale
+        chars, scale = self._chars_per_line(), self.look.scale
         self._heights = Heights(
             [row.measured(self.width) or row.estimate(chars, scale) for row in self.rows]
         )
 
     def guess_height(self, row: Row) -> None:
-        self._heights[row.index] = row.estimate(self._chars_per_line(), look().scale)
+        self._heights[row.index] = row.estimate(self._chars_per_line(), self.look.scale)
 
     def _chars_per_line(self) -> float:
-        return max(1.0, self.width / look().char_width)
+        return max(1.0, self.width / self.look.char_width)
 
     def release(self, row: Row) -> None:
         """Let the widget of `row` go; its heights stay."""
@@ -117,7 +118,7 @@ class Column:
 
     def take_width(self) -> None:
         """Follow the viewport's width. A little more or less is no reason to guess anew."""
-        made = look()
+        made = self.look
         width = min(made.px(COLUMN_MAX), self._viewport.width() - 2 * made.px(_MARGIN))
         width = max(width, made.px(120))
         self.width = width
@@ -134,15 +135,19 @@ class Column:
             anchor = None if at_end else self._find_anchor()
             window = Window(self.scroll, self._viewport.height(), deadline)
             self._arrange(window)
-            before = self.scroll
-            self.scroll = self._scroll_for(anchor)
-            if self.scroll == before and not window.made:
+            distance = self._scroll_for(anchor) - self.scroll
+            self.scroll += distance
+            if not window.made and (not distance or self._is_covered(window, distance)):
                 break
         self._place()
         return window.unfinished
 
+    def _is_covered(self, window: Window, distance: int) -> bool:
+        """Whether after scrolling so far nothing is seen that was not made."""
+        return not window.unfinished and abs(distance) < self._viewport.height() // 2
+
     def _measure_header(self) -> None:
-        made = look()
+        made = self.look
         self._offset = made.px(_TOP)
         if self.header is not None:
             hint = self.header.heightForWidth(self.width)
@@ -211,12 +216,13 @@ class Column:
         x = (self._viewport.width() - self.width) // 2
         self._scroll_pixels()
         if self.header is not None:
-            self.header.move(x, look().px(_TOP + _HEADER_GAP) - self.scroll)
+            self.header.move(x, self.look.px(_TOP + _HEADER_GAP) - self.scroll)
         width = self.width + 2 * SIDE
         for row in self._live:
             if row.view is not None:
                 y = self.top_of(row) - self.scroll
                 row.view.setGeometry(x - SIDE, y, width, self._heights[row.index])
+                row.view.place()
         self._placed = set(self._live)
 
     def _scroll_pixels(self) -> None:

@@ -25,7 +25,7 @@ from app.ui.transcript import look as looks
 from app.ui.transcript.blocks import Block, Kind
 from app.ui.transcript.body import gap, shape
 from app.ui.transcript.look import Look
-from app.ui.transcript.markdown import is_knotty, is_web_link, parse, parse_inline
+from app.ui.transcript.markdown import is_knotty, is_plain, is_web_link, parse, parse_inline
 from app.ui.transcript.marks import CIRCLE, DISC, DONE, TO_DO, Marks
 from app.ui.transcript.tables import COLUMNS_MAX, table_rows, write_table
 from app.ui.transcript.text import dedent
@@ -62,6 +62,7 @@ class Writer:
         self, document: QTextDocument, look: Look, token: str = "text", flags: int = 0
     ) -> None:
         self.marks = Marks()
+        self.width = 0  # of the view, for tables
         self._look = look
         self._token = self._word_token = token
         self._cursor = QTextCursor(document)
@@ -105,12 +106,23 @@ class Writer:
             self._write_plain(block.source)
         elif block.literal or is_knotty(block.source):
             self._write_literal(block.source)
+        elif _is_plain(block):
+            self._paragraph()
+            self._cursor.insertText(block.source.rstrip(), self._plain_char)
         elif block.inline:
             self._paragraph()
             self._inline(parse_inline(block.source)[0].children or [])
         else:
             self._write_tokens(parse(_source(block)), bool(block.prefix))
         self._shape = shape(block)
+
+    def extend(self, old: Block, new: Block) -> bool:
+        """Add what `new` has more than `old`, the last block written, if that is all it takes."""
+        text, more = old.source.rstrip(), new.source.rstrip()
+        if not (_is_plain(new) and _is_plain(old) and more.startswith(text)):
+            return False
+        self._cursor.insertText(more[len(text) :], self._plain_char)
+        return True
 
     def _write_plain(self, source: str) -> None:
         """Each line is a paragraph: the text may be long."""
@@ -344,6 +356,11 @@ class Writer:
         self._gap = 12
         self._shape = self._shape or "text"
         return end
+
+
+def _is_plain(block: Block) -> bool:
+    is_line = block.kind is Kind.PROSE and not block.indent and not block.prefix
+    return is_line and is_plain(block.source, block.inline)
 
 
 def _source(block: Block) -> str:

@@ -65,5 +65,9 @@ class Window:
         self.made += 1
         return True
 
+    def keeps_all(self, height: int) -> bool:
+        """Whether all from `base` on for `height` is near enough to stay."""
+        return self.base >= self.keep[0] and self.base + height <= self.keep[1]
+
     def keeps(self, top: int, bottom: int) -> bool:
         return bottom + self.base > self.keep[0] and top + self.base < self.keep[1]

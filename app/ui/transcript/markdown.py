@@ -6,12 +6,16 @@ Only http, https and mailto lead anywhere.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+_MEANS_NOTHING = r"[^\n\\`*_\[\]<>&~|]*"
+_PLAIN_LINE = re.compile(rf"[^\W\d_]{_MEANS_NOTHING}\n*")
+_PLAIN_WORDS = re.compile(rf"{_MEANS_NOTHING}\n*")
 _SCHEMES = ("http", "https", "mailto")
 _BRACKETS_MAX = 120
 _MARKS_MAX = 600
@@ -32,6 +36,11 @@ def parse(source: str) -> list[Token]:
 
 def parse_inline(source: str) -> list[Token]:
     return _parser().parseInline(source)
+
+
+def is_plain(source: str, inline: bool) -> bool:
+    """Whether there is no Markdown in `source`: one paragraph of words."""
+    return (_PLAIN_WORDS if inline else _PLAIN_LINE).fullmatch(source) is not None
 
 
 def is_knotty(source: str) -> bool:

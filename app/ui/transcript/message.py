@@ -37,7 +37,11 @@ SegmentView = ProseView | CodeView
 
 
 class MessageView(QWidget):
-    """The widget for one row. `arrange` lays it out; subclasses say what there is."""
+    """The widget for one row; subclasses say what there is.
+
+    `arrange` writes and measures, `place` moves. In between the whole transcript is scrolled, which
+    costs little as long as no widget has been moved yet.
+    """
 
     def __init__(self, parent: QWidget, host: Host, look: Look, row: Row) -> None:
         super().__init__(parent)
@@ -46,22 +50,40 @@ class MessageView(QWidget):
         self._look = look
         self._views: dict[Segment, SegmentView] = {}
         self._tops: dict[Segment, int] = {}
+        self._boxes: dict[QWidget, QRect] = {}
+        self._seen: set[Segment] = set()
+        self._settled = (0, 0)  # width and height, once all there is has been made and measured
         self._is_current = False
         self._is_hovered = False
         self._has_ring = False
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
 
     # Layout
 
     def arrange(self, window: Window, width: int) -> int:
-        """Make, measure and place the parts; `width` is the column's. Returns the height."""
+        """Make and measure the parts; `width` is the column's. Returns the height."""
+        if self._settled[0] == width and window.keeps_all(self._settled[1]):
+            return self._settled[1]
         self._tops.clear()
-        self._seen: set[Segment] = set()
+        self._seen.clear()
+        self._boxes.clear()
         height = self._arrange(window, width, self._look.px(_NOTICE) if self.row.notice else 0)
         for segment in [s for s in self._views if s not in self._seen]:
             self._drop(segment)
         self._share_extents()
+        self._settled = (width, height) if len(self._views) == len(self._tops) else (0, 0)
         return height
+
+    def place(self) -> None:
+        """Move the parts to where `arrange` wants them."""
+        for widget, box in self._boxes.items():
+            widget.setGeometry(box)
+        self._boxes.clear()
+
+    def touch(self) -> None:
+        """Something has changed: the next `arrange` has to look at everything."""
+        self._settled = (0, 0)
 
     def _arrange(self, window: Window, width: int, y: int) -> int:
         raise NotImplementedError
@@ -82,13 +104,13 @@ class MessageView(QWidget):
             else:
                 if segment.width != width - indent:
                     self._measure(view, segment, width - indent)
-                left = self._left_of(view, x + indent)
-                view.move(left, y - (_RAISE if isinstance(view, ProseView) else 0))
+                self._put_segment(view, x + indent, y, segment.height)
             y += segment.height
         return y
 
-    def _left_of(self, _view: SegmentView, x: int) -> int:
-        return x
+    def _put_segment(self, view: SegmentView, x: int, y: int, height: int) -> None:
+        top = y - (_RAISE if isinstance(view, ProseView) else 0)
+        self._boxes[view] = QRect(x, top, view.width(), height)
 
     def _measure(self, view: SegmentView, segment: Segment, width: int) -> None:
         view.show_segment(segment)
@@ -170,6 +192,7 @@ class MessageView(QWidget):
 
     def refresh(self) -> None:
         """The row's state has changed: show it. A layout follows."""
+        self.touch()
         self.row.need_bodies()
         self.setAccessibleName(self._name())
         self.setAccessibleDescription(self.row.message.text[:500])

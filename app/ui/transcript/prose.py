@@ -40,17 +40,26 @@ class ProseView(TextView):
         # Unheard: a screen reader is told when the answer is finished, not at every word.
         self.document().blockSignals(True)
         cursor = self._writer.cursor
+        self._writer.width = self.width()
         cursor.beginEditBlock()
-        self._writer.rewind()
-        for block in new:
-            self._writer.write(block)
-        self._writer.commit()
-        for block in segment.tail:
-            self._writer.write(block)
+        if new or not self._extend_tail(segment.tail):
+            self._rewrite_tail(new, segment.tail)
         cursor.endEditBlock()
         self.document().blockSignals(False)
         self._written = len(segment.blocks)
         self._tail = list(segment.tail)
+
+    def _extend_tail(self, tail: list[Block]) -> bool:
+        is_single = len(tail) == len(self._tail) == 1
+        return is_single and self._writer.extend(self._tail[0], tail[0])
+
+    def _rewrite_tail(self, new: list[Block], tail: list[Block]) -> None:
+        self._writer.rewind()
+        for block in new:
+            self._writer.write(block)
+        self._writer.commit()
+        for block in tail:
+            self._writer.write(block)
 
     def fit(self, width: int) -> int:
         for table in self.marks.tables:

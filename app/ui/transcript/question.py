@@ -40,12 +40,15 @@ class QuestionView(MessageView):
         only = self._views.get(segments[0]) if len(segments) == 1 else None
         words = only.width() if only is not None else widest
         left = self._words_right - words - pad_x
-        self._box = QRect(left, top, words + 2 * pad_x, bottom + pad_y - top)
+        box = QRect(left, top, words + 2 * pad_x, bottom + pad_y - top)
+        if box != self._box:
+            self._box = box
+            self.update()
         self._place_actions()
         return self._box.bottom() + 1
 
-    def _left_of(self, view: SegmentView, _x: int) -> int:
-        return self._words_right - view.width()
+    def _put_segment(self, view: SegmentView, _x: int, y: int, height: int) -> None:
+        super()._put_segment(view, self._words_right - view.width(), y, height)
 
     def _measure(self, view: SegmentView, segment: Segment, width: int) -> None:
         """A short message gets a small box."""

@@ -135,6 +135,12 @@ class Row:
         else:
             self.thoughts = None
 
+    def goes_on_as(self, message: ChatMessage) -> bool:
+        """Whether `message` is what this row shows already, or is still being told."""
+        if self.stream is None:
+            return self.message == message
+        return message.status is Status.PARTIAL and self.stream.text.startswith(message.text)
+
     def unmeasure(self) -> None:
         """The font has changed: no height holds any more."""
         self.width = 0

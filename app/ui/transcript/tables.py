@@ -53,22 +53,14 @@ class TableMark:
     position: int
     natural: list[float] = field(default_factory=list)
     pads: tuple[int, int] = (0, 0)
+    width: int = 0
 
-    def fit(self, width: float) -> None:
-        """Share `width` among the columns: by their words if they fit, else as Qt sees fit."""
-        made = self.table.format().toTableFormat()
-        room = width - made.leftMargin() - 2
-        total = sum(self.natural)
-        if total > room:
-            lengths = [QTextLength(QTextLength.Type.VariableLength, 0)] * len(self.natural)
-            made.setWidth(QTextLength(QTextLength.Type.FixedLength, room))
-        else:
-            factor = max(1.0, min(_NATURAL_WIDTH, room) / total)
-            fixed = QTextLength.Type.FixedLength
-            lengths = [QTextLength(fixed, round(w * factor)) for w in self.natural]
-            made.setWidth(QTextLength())
-        made.setColumnWidthConstraints(lengths)
-        if made != self.table.format():
+    def fit(self, width: int) -> None:
+        """Follow the view's width."""
+        if width != self.width:
+            self.width = width
+            made = self.table.format().toTableFormat()
+            share_width(made, self.natural, width)
             self.table.setFormat(made)
 
     def row_tops(self, document: QTextDocument) -> list[float]:
@@ -87,6 +79,20 @@ class TableMark:
         left, top = made.leftMargin(), self.row_tops(document)[0]
         height = size.height() - made.topMargin() - made.bottomMargin()
         return QRectF(left, top, size.width() - left, height)
+
+
+def share_width(made: QTextTableFormat, natural: list[float], width: int) -> None:
+    """Share `width` among the columns: by their words if they fit, else as Qt sees fit."""
+    room = width - made.leftMargin() - 2
+    total = sum(natural)
+    if total > room:
+        lengths = [QTextLength(QTextLength.Type.VariableLength, 0)] * len(natural)
+        made.setWidth(QTextLength(QTextLength.Type.FixedLength, max(room, 1)))
+    else:
+        factor = max(1.0, min(_NATURAL_WIDTH, room) / total)
+        lengths = [QTextLength(QTextLength.Type.FixedLength, round(w * factor)) for w in natural]
+        made.setWidth(QTextLength())
+    made.setColumnWidthConstraints(lengths)
 
 
 def table_rows(tokens: list[Token], start: int) -> tuple[list[list[Cell]], int]:
@@ -118,6 +124,8 @@ def write_table(
     made.setTopMargin(look.px(gap) + (0 if is_rest else 1))
     made.setLeftMargin(look.px(left) + 1)
     made.setBottomMargin(1)
+    natural = _natural_widths(look, rows)
+    share_width(made, natural, writer.width)
     position = cursor.position()
     table = cursor.insertTable(len(rows), columns, made)
     pads = (look.px(6), look.px(2))
@@ -125,7 +133,7 @@ def write_table(
         for column, cell in enumerate(cells[:columns]):
             _write_cell(writer, table, row, column, cell, pads)
     cursor.movePosition(QTextCursor.MoveOperation.End)
-    return TableMark(table, position, _natural_widths(look, rows), pads)
+    return TableMark(table, position, natural, pads, writer.width)
 
 
 def _write_cell(

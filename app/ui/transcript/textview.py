@@ -61,10 +61,7 @@ class TextView(QTextBrowser):
         """Take on `width`. Returns the height that the text needs then."""
         if self.width() != width:
             self.resize(width, self.height())
-        height = math.ceil(self.document().size().height())
-        if self.height() != height:
-            self.resize(width, height)
-        return height
+        return math.ceil(self.document().size().height())
 
     def set_caret(self, shown: bool) -> None:
         """Show a block after the last character: the answer is being written here."""

@@ -28,7 +28,7 @@ from app.ui.transcript.question import QuestionView
 from app.ui.transcript.row import Row
 
 FLUSH_MS = 40
-IDLE_SLICE_S = 0.005
+IDLE_SLICE_S = 0.003
 NEAR_END = 24
 
 
@@ -68,9 +68,12 @@ class Transcript(QAbstractScrollArea):
         timer.timeout.connect(slot)
         return timer
 
+    def _px(self, pixels: int) -> int:
+        return self._column.look.px(pixels)
+
     def _make_jump_button(self) -> JumpButton:
         """A child of the viewport: over its sibling it would keep Qt from scrolling pixels."""
-        button = JumpButton(self.viewport(), look())
+        button = JumpButton(self.viewport(), self._column.look)
         button.clicked.connect(self.scroll_to_end)
         button.hide()
         return button
@@ -96,7 +99,7 @@ class Transcript(QAbstractScrollArea):
 
     def _row_for(self, message: ChatMessage, index: int, branches: tuple[int, ...]) -> Row:
         row = self._by_id.get(message.id)
-        if row is None or row.is_streaming or row.message != message:
+        if row is None or not row.goes_on_as(message):
             return Row(message, index, branches)
         row.index = index
         if row.branches != branches:
@@ -211,9 +214,9 @@ class Transcript(QAbstractScrollArea):
         bottom = widget.mapTo(self.viewport(), rect.bottomLeft()).y()
         bar = self.verticalScrollBar()
         if top < 0:
-            bar.setValue(bar.value() + top - look().px(8))
+            bar.setValue(bar.value() + top - self._px(8))
         elif bottom > self.viewport().height():
-            bar.setValue(bar.value() + bottom - self.viewport().height() + look().px(8))
+            bar.setValue(bar.value() + bottom - self.viewport().height() + self._px(8))
 
     def relayout(self) -> None:
         self._settle()
@@ -237,7 +240,7 @@ class Transcript(QAbstractScrollArea):
 
     def _make_view(self, row: Row) -> MessageView:
         kind = QuestionView if row.is_user else AnswerView
-        return kind(self.viewport(), self, look(), row)
+        return kind(self.viewport(), self, self._column.look, row)
 
     def _refresh(self, row: Row) -> None:
         if row.view is not None:
@@ -272,6 +275,8 @@ class Transcript(QAbstractScrollArea):
                 self._column.guess_height(row)
             elif thought or row.is_thinking:
                 row.view.refresh()
+            else:
+                row.view.touch()
         self._settle()
 
     def _on_idle(self) -> None:
@@ -287,7 +292,7 @@ class Transcript(QAbstractScrollArea):
                 self._idle_timer.start(0)
             bar = self.verticalScrollBar()
             bar.setPageStep(self.viewport().height())
-            bar.setSingleStep(look().px(22))
+            bar.setSingleStep(self._px(22))
             bar.setRange(0, self._column.max_scroll)
             bar.setValue(self._column.scroll)
         finally:
@@ -298,7 +303,7 @@ class Transcript(QAbstractScrollArea):
         away = self._column.max_scroll - self._column.scroll > NEAR_END
         self._jump.setVisible(away)
         if away:
-            size, area, gap = self._jump.sizeHint(), self.viewport().rect(), look().px(16)
+            size, area, gap = self._jump.sizeHint(), self.viewport().rect(), self._px(16)
             self._jump.setGeometry(
                 area.width() - size.width() - gap,
                 area.height() - size.height() - gap,
@@ -333,6 +338,7 @@ class Transcript(QAbstractScrollArea):
         self._column.release_all()
         for row in self._column.rows:
             row.unmeasure()
+        self._column.look = look()
         self._column.take_width()
         self._column.guess_heights()
         discard(self._jump)
@@ -394,7 +400,7 @@ class Transcript(QAbstractScrollArea):
         elif event.key() == Qt.Key.Key_End:
             self.scroll_to_end()
         elif event.key() == Qt.Key.Key_Space:
-            bar.setValue(bar.value() + bar.pageStep() - look().px(44))
+            bar.setValue(bar.value() + bar.pageStep() - self._px(44))
         elif walks and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self.focus_message(-1 if event.key() == Qt.Key.Key_Up else 1)
         else:
