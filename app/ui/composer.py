@@ -126,6 +126,7 @@ class Composer(QFrame):
         placeholder = self._placeholder()
         if placeholder != self.editor.placeholderText():
             self.editor.setPlaceholderText(placeholder)
+            self.editor.viewport().update()  # Qt repaints for a placeholder that comes or goes only
         self.send_button.setVisible(not self._is_busy)
         self.stop_button.setVisible(self._is_busy)
         set_text(self._hint, self._hint_text())

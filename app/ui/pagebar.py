@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QToolButton
 
 from app.ui.controls import IconButton, Surface
 from app.ui.modelpicker import ModelPicker
 from app.ui.theme import px, theme
+
+_TEXT_INSET_PX = 12  # what QLineEdit and the style keep free beside the text
 
 
 class PageBar(Surface):
@@ -94,8 +96,23 @@ class TitleEdit(QLineEdit):
             self.selectAll()
 
     def _take_back(self) -> None:
-        self.setText(self._title)
+        """Show the title: whole while it can be typed over, else cut to the room there is."""
+        self.setText(self._title if self.hasFocus() else self._elided())
         self.setCursorPosition(0)
+
+    def _elided(self) -> str:
+        margins = self.textMargins()
+        room = self.contentsRect().width() - margins.left() - margins.right() - _TEXT_INSET_PX
+        return self.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, room)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self.setText(self._title)
+        super().focusInEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self.hasFocus():
+            self._take_back()
 
     def _commit(self) -> None:
         title = " ".join(self.text().split())
