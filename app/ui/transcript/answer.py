@@ -13,11 +13,11 @@ from app.ui.transcript.body import Segment
 from app.ui.transcript.footer import _OVERHANG, Footer
 from app.ui.transcript.host import Host, Window
 from app.ui.transcript.look import Look
-from app.ui.transcript.message import SIDE, MessageView, discard
+from app.ui.transcript.message import SIDE, MessageView, SegmentView, discard
 from app.ui.transcript.prose import ProseView
 from app.ui.transcript.reasoning import ReasoningFold
 from app.ui.transcript.row import Row
-from app.ui.transcript.trouble import TroubleCard
+from app.ui.trouble import TroubleCard
 
 ABOVE, HEADER, FOOTER = 20, 20, 28
 _THOUGHT_X, _THOUGHT_BAR_X = 22, 7
@@ -33,7 +33,7 @@ class AnswerView(MessageView):
         self._footer = Footer(self, host, look, row)
         self._header_y = self._wait_y = 0
         self._thoughts_span = (0, 0)
-        self._caret_owner: QWidget | None = None
+        self._caret_owner: SegmentView | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -43,10 +43,14 @@ class AnswerView(MessageView):
 
     def _arrange(self, window: Window, width: int, y: int) -> int:
         look, row = self._look, self.row
+        span_before, self._thoughts_span = self._thoughts_span, (0, 0)
         self._header_y = y + look.px(ABOVE)
         y = self._header_y + look.px(HEADER)
         if row.thoughts is not None:
             y = self._arrange_thoughts(window, y, width)
+        if self._thoughts_span != span_before:
+            bottom = max(self._thoughts_span[1], span_before[1])
+            self.update(SIDE, 0, look.px(_THOUGHT_X), bottom)
         y += look.px(8)
         self._wait_y = y
         segments = row.body.segments if row.body else []
@@ -56,7 +60,7 @@ class AnswerView(MessageView):
         self._move_caret()
         if self._trouble is not None:
             y += look.px(8)
-            height = self._trouble.fit(width)
+            height = self._trouble.heightForWidth(width)
             self._boxes[self._trouble] = QRect(SIDE, y, width, height)
             y += height
         y += look.px(4)
@@ -73,16 +77,12 @@ class AnswerView(MessageView):
         y += look.px(6)
         self._boxes[self._fold] = QRect(SIDE, y, self._fold.width(), self._fold.height())
         y += self._fold.height()
-        span = (0, 0)
         if self.row.shows_thoughts:
             top = y + look.px(4)
             x = SIDE + look.px(_THOUGHT_X)
             y = self._stack(thoughts.segments, window, x, top, width - look.px(_THOUGHT_X))
-            span = (top, y)
+            self._thoughts_span = (top, y)
             y += look.px(4)
-        if span != self._thoughts_span:
-            self._thoughts_span = span
-            self.update(SIDE, 0, look.px(_THOUGHT_X), self._thoughts_span[1])
         return y
 
     def _make_prose(self, segment: Segment) -> ProseView:
@@ -123,9 +123,12 @@ class AnswerView(MessageView):
             if not title:
                 title = self.tr("This answer is unfinished.")
                 detail = self.tr("It was cut off while it was written. What is there is kept.")
-            self._trouble = TroubleCard(self, self._look, title, detail)
-            self._trouble.retry_clicked.connect(lambda: self._host.retry(self.row.message.id))
-            self._trouble.show()
+            self._trouble = TroubleCard("tight", self)
+            self._trouble.add_button(self.tr("Try again"), self._retry, "primary")
+            self._trouble.show_words(title, detail)
+
+    def _retry(self) -> None:
+        self._host.retry(self.row.message.id)
 
     def _show_actions(self) -> None:
         self._footer.set_active(self._is_active or self.row.is_last_answer)
@@ -134,13 +137,13 @@ class AnswerView(MessageView):
     def _move_caret(self) -> None:
         """The caret stands where the next word will be: in the last segment that grows."""
         row = self.row
-        owner: QWidget | None = None
+        owner: SegmentView | None = None
         if row.is_streaming:
             body = row.thoughts if row.is_thinking and row.shows_thoughts else row.body
             owner = self._views.get(body.segments[-1]) if body and body.segments else None
         if owner is self._caret_owner:
             return
-        if self._caret_owner in self._views.values():
+        if self._caret_owner is not None and self._caret_owner in self._views.values():
             self._caret_owner.set_caret(False)
         self._caret_owner = owner
         if owner is not None:
@@ -202,8 +205,8 @@ class AnswerView(MessageView):
         rect = QRectF(x, self._header_y, left - x + words + look.px(8), height)
         painter.drawRoundedRect(rect, height / 2, height / 2)
         if state:
-            where = QPointF(x + look.px(8), self._header_y + (height - icon) / 2)
-            painter.drawPixmap(where, icons.pixmap(state, state, icon))
+            corner = QPointF(x + look.px(8), self._header_y + (height - icon) / 2)
+            painter.drawPixmap(corner, icons.pixmap(state, state, icon))
         painter.setPen(QPen(look.color(state or "textSecondary")))
         painter.setFont(look.small)
         where = QRectF(left, self._header_y, words + 2, height)

@@ -22,6 +22,7 @@ from app.ui.transcript.text import LINE_MAX, LOOKAHEAD, cut_point, dedent, inden
 BLOCK_MAX = 2_500
 CODE_MAX = 4_000
 CODE_LINES_MAX = 120
+TABLE_LINES_MAX = 60
 LEVELS_MAX = 8
 _FENCE_MAX = 200
 
@@ -285,7 +286,8 @@ class Splitter:
             self._blank = False
 
     def _add_text(self, line: str) -> None:
-        if self._has_text and not self._levels and self._size > BLOCK_MAX:
+        is_long = self._size > BLOCK_MAX or ("|" in line and len(self._pending) > TABLE_LINES_MAX)
+        if self._has_text and not self._levels and is_long:
             prefix = self._table_head() if "|" in line else ""
             self._freeze()
             self._joined, self._prefix = not self._blank, prefix

@@ -70,6 +70,12 @@ class Segment:
     width: int = 0
 
     @property
+    def is_table(self) -> bool:
+        """Whether it begins with a table, as far as can be told at a glance."""
+        first = next(iter((*self.blocks, *self.tail)), None)
+        return first is not None and (bool(first.prefix) or first.source.startswith("|"))
+
+    @property
     def is_first_piece(self) -> bool:
         return self.index == 0
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from app.ui import icons
+from app.ui.focus import OWN_RING
 from app.ui.transcript.look import Look
 
 COPIED_MS = 2_000
@@ -25,6 +26,7 @@ class FlatButton(QAbstractButton):
         self.setAccessibleName(name)
         self.setToolTip("" if text else name)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setProperty(OWN_RING, True)
         self.setCursor(Qt.CursorShape.ArrowCursor)
         self._reset = QTimer(self)
         self._reset.setSingleShot(True)
@@ -91,29 +93,6 @@ class FlatButton(QAbstractButton):
 
     def _token(self) -> str:
         return "text" if self.underMouse() and self.isEnabled() else "textSecondary"
-
-
-class PrimaryButton(FlatButton):
-    """The way on, in the accent colour."""
-
-    def sizeHint(self) -> QSize:
-        words = QFontMetrics(self._look.body).horizontalAdvance(self.text())
-        return QSize(words + self._look.px(26), self._look.px(28))
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        color = QColor(self._look.color("accent"))
-        painter.setBrush(color.darker(112) if self.underMouse() or self.isDown() else color)
-        ring = 2 if self.hasFocus() else 0
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(ring, ring, -ring, -ring), 6, 6)
-        painter.setPen(self._look.color("onAccent"))
-        font = self._look.body
-        painter.setFont(font)
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
-        if ring:
-            paint_ring(painter, QRectF(self.rect()), self._look, 7)
 
 
 def paint_ring(painter: QPainter, rect: QRectF, look: Look, radius: float) -> None:

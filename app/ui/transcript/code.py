@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QTextCursor,
     QTextLayout,
     QTextOption,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
 
@@ -195,8 +196,8 @@ class CodeText(TextView):
 
     @property
     def content_width(self) -> int:
-        """How wide the longest line is, with some room at its end."""
-        return math.ceil(self.document().idealWidth()) + self._look.px(10)
+        """How wide the longest line is."""
+        return math.ceil(self.document().idealWidth())
 
     def append_code(self, text: str) -> None:
         if not text and not self._is_empty:
@@ -225,6 +226,18 @@ class CodeText(TextView):
         made = QTextLayout.FormatRange()
         made.start, made.length, made.format = start, length, self._look.syntax(token)
         return made
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Sideways it moves the code, up and down the transcript."""
+        delta = event.angleDelta() if event.pixelDelta().isNull() else event.pixelDelta()
+        turned = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier) and not delta.x()
+        sideways, other = (delta.y(), 0) if turned else (delta.x(), delta.y())
+        bar = self.horizontalScrollBar()
+        if not bar.maximum() or abs(sideways) <= abs(other):
+            event.ignore()
+            return
+        bar.setValue(bar.value() - sideways)
+        event.accept()
 
     def needed_height(self, has_bar: bool) -> int:
         """The height of the lines, and of a scroll bar where there is one."""

@@ -47,6 +47,7 @@ class Column:
         self._live: list[Row] = []
         self._placed: set[Row] = set()
         self._offset = 0
+        self._held: _Anchor | None = None
         self._guessed_width = 0
 
     @property
@@ -77,10 +78,13 @@ class Column:
 
     def set_rows(self, rows: list[Row]) -> None:
         kept = set(rows)
+        self.hold()
         for row in self._live.copy():
             if row not in kept:
                 self.release(row)
         self.rows = rows
+        if self._held is not None and self._held.row not in kept:
+            self._held = None
         self.guess_heights()
 
     def append(self, row: Row) -> None:
@@ -110,6 +114,10 @@ class Column:
             discard(row.view)
             row.view = None
 
+    def hold(self) -> None:
+        """What is being read now will be where it is after the next `settle`, come what may."""
+        self._held = self._held or self._find_anchor()
+
     def release_all(self) -> None:
         for row in self._live.copy():
             self.release(row)
@@ -123,6 +131,7 @@ class Column:
         width = max(width, made.px(120))
         self.width = width
         if abs(width - self._guessed_width) > _GUESS_HOLDS * self._guessed_width:
+            self.hold()
             self.guess_heights()
 
     def settle(self, deadline: float, at_end: bool) -> bool:
@@ -131,8 +140,11 @@ class Column:
         `at_end`: stay at the end; else what is being read stays where it is.
         """
         self._measure_header()
+        anchor = None if at_end else self._held or self._find_anchor()
+        if self._held is not None:
+            self.scroll = self._scroll_for(anchor)
+            self._held = None
         for _ in range(_PASSES_MAX):
-            anchor = None if at_end else self._find_anchor()
             window = Window(self.scroll, self._viewport.height(), deadline)
             self._arrange(window)
             distance = self._scroll_for(anchor) - self.scroll

@@ -8,12 +8,10 @@ quotes, rules, the frames of tables) is noted in `marks` for the view to paint.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from markdown_it.token import Token
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
-    QFont,
-    QFontMetricsF,
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
@@ -24,17 +22,17 @@ from PySide6.QtGui import (
 from app.ui.transcript import look as looks
 from app.ui.transcript.blocks import Block, Kind
 from app.ui.transcript.body import gap, shape
+from app.ui.transcript.inline import LINE, InlineWriter
 from app.ui.transcript.look import Look
-from app.ui.transcript.markdown import is_knotty, is_plain, is_web_link, parse, parse_inline
+from app.ui.transcript.markdown import is_knotty, is_plain, parse, parse_inline
 from app.ui.transcript.marks import CIRCLE, DISC, DONE, TO_DO, Marks
 from app.ui.transcript.tables import COLUMNS_MAX, table_rows, write_table
 from app.ui.transcript.text import dedent
 
-_LINE = "\u2028"
-_CHIP_GAP = 3
-_FLAGS = {"strong": looks.BOLD, "em": looks.ITALIC, "s": looks.STRIKE}
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 _QUOTES_MAX = 12
-_LEFT = QTextCursor.MoveOperation.Left
 _UNSEEN = QTextCharFormat()
 _UNSEEN.setForeground(Qt.GlobalColor.transparent)
 
@@ -64,12 +62,16 @@ class Writer:
         self.marks = Marks()
         self.width = 0  # of the view, for tables
         self._look = look
-        self._token = self._word_token = token
+        self._token = token
         self._cursor = QTextCursor(document)
+        self.inline = InlineWriter(self._cursor, look, self.marks)
         self._plain_char = look.char(flags, token)
         self._plain_line = 18 if flags & looks.SMALL else 22
         self._fresh = True  # the last paragraph is still unused
         self._committed = (0, True, "")
+        self._committed_marks = Marks()
+        self._committed_format = self._cursor.blockFormat()
+        self._committed_list: QTextListFormat | None = None
         self._shape = ""
         self._lists: list[_OpenList] = []
         self._quotes = 0
@@ -88,13 +90,25 @@ class Writer:
 
     def commit(self) -> None:
         self._committed = (self._cursor.position(), self._fresh, self._shape)
+        self._committed_marks.take(self.marks)
+        made = self._cursor.currentList()
+        self._committed_format = self._cursor.blockFormat()
+        self._committed_list = made.format() if made is not None else None
 
     def rewind(self) -> None:
         position, self._fresh, self._shape = self._committed
         self._cursor.setPosition(position)
         self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         self._cursor.removeSelectedText()
-        self.marks.forget_from(position)
+        if not self._fresh and self._cursor.atBlockStart():
+            self._restore_empty_paragraph()
+        self.marks.take(self._committed_marks)
+
+    def _restore_empty_paragraph(self) -> None:
+        """Qt gives an empty paragraph the format of what was removed after it."""
+        self._cursor.setBlockFormat(self._committed_format)
+        if self._committed_list is not None and self._cursor.currentList() is None:
+            self._cursor.createList(self._committed_list)
 
     def write(self, block: Block) -> None:
         """Add `block` at the end."""
@@ -133,7 +147,7 @@ class Writer:
 
     def _write_literal(self, source: str) -> None:
         self._paragraph()
-        text = source.strip("\n").replace("\n", _LINE)
+        text = source.strip("\n").replace("\n", LINE)
         self._cursor.insertText(text, self._plain_char)
 
     def _write_tokens(self, tokens: list[Token], is_rest_of_table: bool) -> None:
@@ -209,7 +223,7 @@ class Writer:
         self._gap += 6
         self._paragraph(20, inset=looks.CODE_PAD)
         start = self._cursor.position()
-        text = token.content.rstrip("\n").replace("\n", _LINE)
+        text = token.content.rstrip("\n").replace("\n", LINE)
         self._cursor.insertText(text, self._look.char(looks.CODE, self._token))
         self.marks.codes.append((start, self._cursor.position()))
         self._gap = 20
@@ -255,7 +269,7 @@ class Writer:
         """How much further in an item with a long number begins."""
         if len(mark) < 4 or not mark[0].isdigit():
             return 0
-        words = QFontMetricsF(self._look.body_figures).horizontalAdvance(mark) / self._look.scale
+        words = self._look.figures_metrics.horizontalAdvance(mark) / self._look.scale
         return max(0, round(words + 6 - looks.LIST_STEP))
 
     def _add_to_list(self, opened: _OpenList) -> None:
@@ -272,7 +286,7 @@ class Writer:
             quotes.append((at, at, self._quotes))
 
     def _inline(self, children: list[Token]) -> None:
-        self.write_inline(self._with_task(children), self._heading)
+        self.inline.write(self._with_task(children), self._token, self._heading)
         if self.marks.quotes and self._quotes:
             start, _, level = self.marks.quotes[-1]
             self.marks.quotes[-1] = (start, self._cursor.position(), level)
@@ -288,59 +302,6 @@ class Writer:
             first.content = first.content[4:]
         return children
 
-    def write_inline(self, children: list[Token], flags: int = 0, token: str = "") -> None:
-        """Words with their emphasis, code and links, at the cursor."""
-        self._word_token = token or self._token
-        links: list[str] = []
-        for child in children:
-            name, _, end = child.type.rpartition("_")
-            if name in _FLAGS:
-                flags = flags | _FLAGS[name] if end == "open" else flags & ~_FLAGS[name]
-            elif child.type == "link_open":
-                links.append(str(child.attrGet("href") or ""))
-            elif child.type == "link_close":
-                self._close_link(links.pop(), flags)
-            else:
-                self._word(child, flags, links[-1] if links else "")
-
-    def _word(self, token: Token, flags: int, href: str) -> None:
-        text = token.content
-        if token.type == "code_inline":
-            self._chip(text, flags | looks.CODE, href)
-        elif token.type in ("softbreak", "hardbreak"):
-            self._insert(_LINE, flags, href)
-        elif token.type == "image":
-            self._insert(f"{text} ({token.attrGet('src') or ''})", flags, "")
-        elif text:
-            self._insert(text.replace("\n", _LINE), flags, href)
-
-    def _chip(self, text: str, flags: int, href: str) -> None:
-        """Code in a line. The letters at its edges stand a little off, for the chip's own edges."""
-        before = QTextCursor(self._cursor)
-        if not before.atBlockStart():
-            before.movePosition(_LEFT, QTextCursor.MoveMode.KeepAnchor)
-            before.mergeCharFormat(self._apart(QTextCharFormat()))
-        start = self._cursor.position()
-        self._insert(text[:-1], flags, href)
-        target = href if href and is_web_link(href) else ""
-        char = QTextCharFormat(self._look.char(flags, self._word_token, target))
-        self._cursor.insertText(text[-1:], self._apart(char))
-        self.marks.chips.append((start, self._cursor.position()))
-
-    def _apart(self, char: QTextCharFormat) -> QTextCharFormat:
-        char.setFontLetterSpacingType(QFont.SpacingType.AbsoluteSpacing)
-        char.setFontLetterSpacing(self._look.px(_CHIP_GAP))
-        return char
-
-    def _close_link(self, href: str, flags: int) -> None:
-        """A target that cannot be opened is shown, so that nobody is misled by its text."""
-        if href and not is_web_link(href):
-            self._insert(f" ({href})", flags, "")
-
-    def _insert(self, text: str, flags: int, href: str) -> None:
-        target = href if href and is_web_link(href) else ""
-        self._cursor.insertText(text, self._look.char(flags, self._word_token, target))
-
     def _table(self, tokens: list[Token], start: int, is_rest: bool) -> int:
         """Write the table that begins at `start`. Returns where its last token is."""
         rows, end = table_rows(tokens, start)
@@ -348,6 +309,8 @@ class Writer:
             self._write_literal("\n".join(" | ".join(cell.text for cell in row) for row in rows))
             return end
         left = (self._depth + len(self._lists)) * looks.LIST_STEP + self._quotes * looks.QUOTE_STEP
+        if self._fresh:  # an empty paragraph before a table has no height, but it has margins
+            self._cursor.setBlockFormat(self._look.block(1))
         mark = write_table(self, rows, self._gap, left, is_rest)
         self.marks.tables.append(mark)
         # Qt ignores the space above a paragraph that follows a table: this one only separates.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -11,6 +11,7 @@ from app.ui.transcript.buttons import FlatButton
 from app.ui.transcript.host import Host
 from app.ui.transcript.look import Look
 from app.ui.transcript.row import Row
+from app.ui.words import count, seconds, speed
 
 _OVERHANG = 8  # icons, not their targets, stand at the column's edge
 
@@ -104,10 +105,10 @@ class Footer(QWidget):
         super().__init__(parent)
         self._look = look
         self._row = row
-        self.actions = Actions(self, host, look, row)
+        self.bar = Actions(self, host, look, row)
 
     def set_active(self, active: bool) -> None:
-        self.actions.set_active(active and not self._row.is_streaming)
+        self.bar.set_active(active and not self._row.is_streaming)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         stats = self._row.message.stats
@@ -129,12 +130,9 @@ class Footer(QWidget):
         return " · ".join(parts)
 
     def _figures(self, stats: AnswerStats) -> list[str]:
-        number = QLocale()
         return [
-            self.tr("{n} tokens").format(n=number.toString(stats.n_generated)),
-            self.tr("{speed} tokens/s").format(speed=number.toString(stats.tps, "f", 1)),
-            self.tr("first token {seconds} s").format(
-                seconds=number.toString(stats.ttft_ms / 1000, "f", 2)
-            ),
+            self.tr("{n} tokens").format(n=count(stats.n_generated)),
+            self.tr("{speed} tokens/s").format(speed=speed(stats.tps)),
+            self.tr("first token {seconds}").format(seconds=seconds(stats.ttft_ms)),
             self.tr("seed {seed}").format(seed=stats.seed),
         ]

@@ -41,6 +41,7 @@ class Look:
         self.small_bold = themes.font(themes.SMALL, 600)
         self.figures = tabular(themes.font(themes.SMALL))
         self.body_figures = tabular(themes.font())
+        self.figures_metrics = QFontMetricsF(self.body_figures)
         self.code = themes.font(themes.CODE)
         names = themes.tokens()["themes"][themes.theme().name]["colors"]
         self.colors = {name: themes.theme().color(name) for name in names}

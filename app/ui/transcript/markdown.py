@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 _MEANS_NOTHING = r"[^\n\\`*_\[\]<>&~|]*"
 _PLAIN_LINE = re.compile(rf"[^\W\d_]{_MEANS_NOTHING}\n*")
 _PLAIN_WORDS = re.compile(rf"{_MEANS_NOTHING}\n*")
 _SCHEMES = ("http", "https", "mailto")
 _BRACKETS_MAX = 120
-_MARKS_MAX = 600
+_MARKS_MAX = 500
+_BACKTICKS_MAX = 240
 
 
 @cache
 def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # not before there is something to parse
+
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 60})
     parser.enable(["table", "strikethrough"])
     # A definition would take its line out of sight, and could not reach other blocks anyway.
@@ -48,16 +53,21 @@ def is_knotty(source: str) -> bool:
     return (
         source.count("[") > _BRACKETS_MAX
         or source.count("*") + source.count("_") + source.count("~") > _MARKS_MAX
+        or source.count("`") > _BACKTICKS_MAX
         or source.count("<") + source.count("&") > _MARKS_MAX
     )
 
 
 def is_web_link(href: str) -> bool:
-    """Whether `href` is an address that may be opened, after asking."""
+    """Whether `href` is an address that may be opened, after asking.
+
+    A name before the host ("https://bank.example@other.example") is only there to mislead.
+    """
     try:
         parts = urlsplit(href)
     except ValueError:
         return False
     if parts.scheme == "mailto":
         return bool(parts.path)
-    return parts.scheme in _SCHEMES and bool(parts.netloc)
+    host = parts.hostname or ""
+    return parts.scheme in _SCHEMES and bool(host) and not {"@", "%"} & set(parts.netloc)

@@ -29,12 +29,7 @@ class Marks:
             self.chips or self.codes or self.quotes or self.items or self.rules or self.tables
         )
 
-    def forget_from(self, position: int) -> None:
-        """Drop what lies in the part of the document that is written anew."""
-        for marks in (self.chips, self.codes, self.quotes, self.items):
-            while marks and marks[-1][0] >= position:
-                marks.pop()
-        while self.rules and self.rules[-1] >= position:
-            self.rules.pop()
-        while self.tables and self.tables[-1].position >= position:
-            self.tables.pop()
+    def take(self, other: Marks) -> None:
+        """Become like `other`, without sharing anything with it."""
+        for name in self.__slots__:
+            getattr(self, name)[:] = getattr(other, name)

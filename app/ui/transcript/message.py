@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.ui.focus import OWN_RING
 from app.ui.transcript.blocks import Kind
 from app.ui.transcript.body import CodeSource, Segment
 from app.ui.transcript.buttons import FlatButton, paint_ring
@@ -32,6 +33,8 @@ from app.ui.transcript.textview import TextView
 SIDE = 12  # beyond the column: room for the focus ring and for what hangs over
 _NOTICE = 40
 _RAISE = 1  # Qt sets a line's words a little low in its height
+
+_STOPS = (FlatButton, TextView, ReasoningFold)
 
 SegmentView = ProseView | CodeView
 
@@ -57,6 +60,7 @@ class MessageView(QWidget):
         self._is_hovered = False
         self._has_ring = False
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setProperty(OWN_RING, True)
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
 
     # Layout
@@ -213,17 +217,31 @@ class MessageView(QWidget):
         """The focus is in this message, or has left it: its parts are tab stops only meanwhile."""
         if current != self._is_current:
             self._is_current = current
-            self._set_tab_stops(self, current)
             self._show_actions()
+            self._set_tab_stops(self, current)
             self.update()
 
     def _set_tab_stops(self, within: QWidget, on: bool) -> None:
         policy = Qt.FocusPolicy.StrongFocus if on else Qt.FocusPolicy.ClickFocus
-        for kind in (FlatButton, TextView, ReasoningFold):
-            for child in within.findChildren(kind):
-                child.setFocusPolicy(policy)
-            if isinstance(within, kind):
-                within.setFocusPolicy(policy)
+        stops: list[QWidget] = [
+            w for w in (within, *within.findChildren(QWidget)) if isinstance(w, _STOPS)
+        ]
+        for widget in stops:
+            widget.setFocusPolicy(policy)
+        if within is self and on:
+            self._order(stops)
+
+    def _order(self, stops: list[QWidget]) -> None:
+        """Tab goes from top to bottom, whatever was made first."""
+
+        def place(widget: QWidget) -> tuple[int, int]:
+            at = widget.mapTo(self, widget.rect().topLeft())
+            return at.y(), at.x()
+
+        before: QWidget = self
+        for widget in sorted(stops, key=place):
+            QWidget.setTabOrder(before, widget)
+            before = widget
 
     def has_focus_within(self) -> bool:
         return _has_focus(self)
@@ -250,6 +268,7 @@ class MessageView(QWidget):
         super().focusOutEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._has_ring = False
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         event.accept()
 
@@ -268,8 +287,13 @@ class MessageView(QWidget):
         if self.row.notice:
             self._paint_notice(painter)
         self._paint(painter)
-        if self.hasFocus() and self._has_ring:
+        if self._has_ring and (self.hasFocus() or self._text_has_focus()):
             paint_ring(painter, self._ring_rect(), self._look, 8)
+
+    def _text_has_focus(self) -> bool:
+        """Text shows the keyboard's focus by the ring of its message."""
+        focused = QApplication.focusWidget()
+        return isinstance(focused, TextView) and self.isAncestorOf(focused)
 
     def _paint(self, painter: QPainter) -> None:
         """Draw what is no widget."""

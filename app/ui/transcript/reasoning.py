@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from app.ui import icons
+from app.ui.focus import OWN_RING
 from app.ui.transcript.buttons import paint_ring
 from app.ui.transcript.look import Look
+from app.ui.words import decimal
 
 _LABEL_X = 44
 
@@ -21,6 +23,7 @@ class ReasoningFold(QAbstractButton):
         self._look = look
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setProperty(OWN_RING, True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_state(self, thought_ms: float | None, is_open: bool) -> None:
@@ -38,8 +41,7 @@ class ReasoningFold(QAbstractButton):
             return self.tr("Thinking…")
         if not thought_ms:
             return self.tr("Thought")
-        seconds = QLocale().toString(thought_ms / 1000, "f", 1)
-        return self.tr("Thought for {seconds} s").format(seconds=seconds)
+        return self.tr("Thought for {seconds} s").format(seconds=decimal(thought_ms / 1000))
 
     def sizeHint(self) -> QSize:
         words = QFontMetrics(self._look.small).horizontalAdvance(self.text())

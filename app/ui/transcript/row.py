@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.ui.transcript.message import MessageView
 
 COLUMN_MAX, USER_MAX = 640, 520
-_LINE, _CODE_LINE = 22, 20
+_LINE, _CODE_LINE, _TABLE_ROW = 22, 20, 28
 _ANSWER_FRAME = 20 + 20 + 8 + 4 + 28
 _USER_FRAME = 16 + 20
 _FOLD = 34
@@ -167,5 +167,7 @@ def estimate_segment(segment: Segment, width: int, scale: float, char_width: flo
     """A guess at the height of a segment that was not measured."""
     if segment.kind is Kind.CODE:
         return round(scale * (_CODE_LINE * (segment.lines + 1) + 20))
+    if segment.is_table:
+        return round(scale * _TABLE_ROW * (segment.lines + 1))
     lines = segment.size * char_width / max(width, 1)
     return round(scale * _LINE * (0.6 + lines + 0.5 * segment.lines))

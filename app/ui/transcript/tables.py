@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from markdown_it.token import Token
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import (
     QFontMetricsF,
@@ -24,6 +23,8 @@ from PySide6.QtGui import (
 from app.ui.transcript import look as looks
 
 if TYPE_CHECKING:
+    from markdown_it.token import Token
+
     from app.ui.transcript.document import Writer
 
 COLUMNS_MAX = 32
@@ -150,9 +151,9 @@ def _write_cell(
     writer.cursor.setPosition(target.firstPosition())
     writer.cursor.setBlockFormat(look.block(16 if row == 0 else 22, align=cell.align))
     if row == 0:
-        writer.write_inline(cell.children, looks.SMALL | looks.HEADING, "textSecondary")
+        writer.inline.write(cell.children, "textSecondary", looks.SMALL | looks.HEADING)
     else:
-        writer.write_inline(cell.children)
+        writer.inline.write(cell.children, "text")
 
 
 def _natural_widths(look: looks.Look, rows: list[list[Cell]]) -> list[float]:

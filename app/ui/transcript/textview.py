@@ -12,6 +12,7 @@ from PySide6.QtCore import QRectF, Qt, QUrl
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QTextBrowser, QWidget
 
+from app.ui.focus import OWN_RING
 from app.ui.transcript import look as looks
 from app.ui.transcript.host import Host
 from app.ui.transcript.look import Look
@@ -43,6 +44,7 @@ class TextView(QTextBrowser):
         self.setUndoRedoEnabled(False)
         self.setAcceptDrops(False)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setProperty(OWN_RING, True)
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextBrowserInteraction
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -69,7 +71,7 @@ class TextView(QTextBrowser):
             self._has_caret = shown
             self.viewport().update()
 
-    def loadResource(self, _kind: int, _name: QUrl) -> Any:
+    def loadResource(self, _kind: int, _name: QUrl | str) -> Any:
         return None
 
     def wheelEvent(self, event: QWheelEvent) -> None:

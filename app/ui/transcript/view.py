@@ -6,33 +6,30 @@ if, the end was in sight. Where things are is the column's business.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core.chat import ChatMessage, Role, Status
 from app.ui import theme as themes
+from app.ui.focus import OWN_RING
 from app.ui.transcript.accessibility import announce
 from app.ui.transcript.answer import AnswerView
 from app.ui.transcript.body import CodeSource
-from app.ui.transcript.column import Column
 from app.ui.transcript.highlight import Highlighter
-from app.ui.transcript.jump import JumpButton
 from app.ui.transcript.look import look
 from app.ui.transcript.markdown import is_web_link
 from app.ui.transcript.message import MessageView, discard, message_of
 from app.ui.transcript.question import QuestionView
 from app.ui.transcript.row import Row
+from app.ui.transcript.scrolling import ScrolledColumn
 
 FLUSH_MS = 40
-IDLE_SLICE_S = 0.003
-NEAR_END = 24
 
 
-class Transcript(QAbstractScrollArea):
+class Transcript(ScrolledColumn):
     """A conversation. Ids are those of the messages."""
 
     regenerate_requested = Signal(int)
@@ -42,41 +39,21 @@ class Transcript(QAbstractScrollArea):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setProperty(OWN_RING, True)
         self.setAccessibleName(self.tr("Conversation"))
-        self._column = Column(self.viewport(), self._make_view)
         self._by_id: dict[int, Row] = {}
         self._fresh: list[Row] = []
-        self._follows = True
-        self._is_syncing = False
         self._notice: tuple[int | None, str] = (None, "")
         self._current: MessageView | None = None
         self._highlighter = Highlighter(self)
         self._highlighter.colored.connect(self._on_colored)
         self._flush_timer = self._single_shot(self._on_flush)
-        self._idle_timer = self._single_shot(self._on_idle)
-        self._jump = self._make_jump_button()
         self._apply_theme()
         themes.theme().changed.connect(self._on_theme_changed)
-        QApplication.instance().focusChanged.connect(self._on_focus_changed)
-
-    def _single_shot(self, slot: object) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(slot)
-        return timer
-
-    def _px(self, pixels: int) -> int:
-        return self._column.look.px(pixels)
-
-    def _make_jump_button(self) -> JumpButton:
-        """A child of the viewport: over its sibling it would keep Qt from scrolling pixels."""
-        button = JumpButton(self.viewport(), self._column.look)
-        button.clicked.connect(self.scroll_to_end)
-        button.hide()
-        return button
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.focusChanged.connect(self._on_focus_changed)
 
     # What the page tells
 
@@ -88,8 +65,10 @@ class Transcript(QAbstractScrollArea):
         old_rows = self._column.rows
         goes_on = bool(old_rows and shown and old_rows[0].message.id == shown[0].id)
         rows = [self._row_for(m, i, branches.get(m.id, ())) for i, m in enumerate(shown)]
-        self._fresh.clear()
         self._by_id = {row.message.id: row for row in rows}
+        self._fresh = [row for row in self._fresh if self._by_id.get(row.message.id) is row]
+        if not goes_on:
+            self._highlighter.clear()
         self._follows = self._follows or not goes_on
         self._column.take_width()
         self._column.set_rows(rows)
@@ -108,7 +87,6 @@ class Transcript(QAbstractScrollArea):
         return row
 
     def clear(self) -> None:
-        self._highlighter.clear()
         self.set_conversation((), {})
 
     def add_message(self, message: ChatMessage) -> None:
@@ -163,8 +141,13 @@ class Transcript(QAbstractScrollArea):
             self._column.guess_height(row)
         self._refresh(row)
         self._settle()
-        if was_streaming and message.status is Status.DONE:
-            announce(self, self.tr("Answer finished"))
+        if was_streaming:
+            announce(self, self._news(message))
+
+    def _news(self, message: ChatMessage) -> str:
+        if message.status is Status.DONE:
+            return self.tr("Answer finished")
+        return message.error.partition("\n")[0] or self.tr("Answer stopped")
 
     def set_notice_before(self, message_id: int | None, text: str) -> None:
         """Draw a line with `text` above that message; none, if there is no id."""
@@ -183,10 +166,6 @@ class Transcript(QAbstractScrollArea):
             widget.setParent(self.viewport())
             widget.installEventFilter(self)
             widget.show()
-        self._settle()
-
-    def scroll_to_end(self) -> None:
-        self._follows = True
         self._settle()
 
     def focus_message(self, direction: int) -> None:
@@ -208,15 +187,6 @@ class Transcript(QAbstractScrollArea):
     def open_link(self, href: str) -> None:
         if is_web_link(href):
             self.link_activated.emit(href)
-
-    def reveal(self, widget: QWidget, rect: QRect) -> None:
-        top = widget.mapTo(self.viewport(), rect.topLeft()).y()
-        bottom = widget.mapTo(self.viewport(), rect.bottomLeft()).y()
-        bar = self.verticalScrollBar()
-        if top < 0:
-            bar.setValue(bar.value() + top - self._px(8))
-        elif bottom > self.viewport().height():
-            bar.setValue(bar.value() + bottom - self.viewport().height() + self._px(8))
 
     def relayout(self) -> None:
         self._settle()
@@ -269,57 +239,13 @@ class Transcript(QAbstractScrollArea):
         """Take in what came since the last time."""
         fresh, self._fresh = self._fresh, []
         for row in fresh:
-            thought = row.is_thinking
             row.flush()
             if row.view is None:
                 self._column.guess_height(row)
-            elif thought or row.is_thinking:
+            elif row.thoughts is not None:
                 row.view.refresh()
             else:
                 row.view.touch()
-        self._settle()
-
-    def _on_idle(self) -> None:
-        self._settle(time.perf_counter() + IDLE_SLICE_S)
-
-    def _settle(self, deadline: float = 0) -> None:
-        """Bring the widgets in line with the rows. Hidden, that can wait."""
-        if self._is_syncing or not self.viewport().isVisible():
-            return
-        self._is_syncing = True
-        try:
-            if self._column.settle(deadline, self._follows):
-                self._idle_timer.start(0)
-            bar = self.verticalScrollBar()
-            bar.setPageStep(self.viewport().height())
-            bar.setSingleStep(self._px(22))
-            bar.setRange(0, self._column.max_scroll)
-            bar.setValue(self._column.scroll)
-        finally:
-            self._is_syncing = False
-        self._show_jump_button()
-
-    def _show_jump_button(self) -> None:
-        away = self._column.max_scroll - self._column.scroll > NEAR_END
-        self._jump.setVisible(away)
-        if away:
-            size, area, gap = self._jump.sizeHint(), self.viewport().rect(), self._px(16)
-            self._jump.setGeometry(
-                area.width() - size.width() - gap,
-                area.height() - size.height() - gap,
-                size.width(),
-                size.height(),
-            )
-            self._jump.raise_()
-
-    def _scroll_to(self, row: Row) -> None:
-        """Scroll as little as it takes to see `row`, or its beginning if it is high."""
-        top, height = self._column.top_of(row), self._column.height_of(row)
-        room = self.viewport().height()
-        if top < self._column.scroll or height > room:
-            self.verticalScrollBar().setValue(top)
-        elif top + height > self._column.scroll + room:
-            self.verticalScrollBar().setValue(top + height - room)
         self._settle()
 
     def _on_colored(self, source: CodeSource) -> None:
@@ -335,20 +261,22 @@ class Transcript(QAbstractScrollArea):
 
     def _rebuild(self) -> None:
         """Colours or fonts have changed: every widget is made anew."""
+        self._column.hold()
         self._column.release_all()
         for row in self._column.rows:
             row.unmeasure()
         self._column.look = look()
         self._column.take_width()
         self._column.guess_heights()
-        discard(self._jump)
-        self._jump = self._make_jump_button()
+        self._renew_jump_button()
         self._settle()
 
     def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
         """Only the message with the focus has tab stops; the transcript is one while none has."""
         current = message_of(new) if new is not None and self.isAncestorOf(new) else None
         if current is self._current:
+            if current is not None:
+                current.update()  # the ring
             return
         if self._current is not None:
             self._current.set_current(False)
@@ -359,23 +287,6 @@ class Transcript(QAbstractScrollArea):
         self.setFocusPolicy(policy.ClickFocus if current else policy.StrongFocus)
 
     # Events
-
-    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
-        if self._is_syncing:
-            return
-        self._column.scroll = self.verticalScrollBar().value()
-        self._follows = self._column.max_scroll - self._column.scroll <= NEAR_END
-        self._settle()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._column.take_width()
-        self._settle()
-        super().resizeEvent(event)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._column.take_width()
-        self._settle()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -393,15 +304,8 @@ class Transcript(QAbstractScrollArea):
             self.focus_message(-1)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        bar = self.verticalScrollBar()
         walks = event.modifiers() == Qt.KeyboardModifier.ControlModifier
-        if event.key() == Qt.Key.Key_Home:
-            bar.setValue(0)
-        elif event.key() == Qt.Key.Key_End:
-            self.scroll_to_end()
-        elif event.key() == Qt.Key.Key_Space:
-            bar.setValue(bar.value() + bar.pageStep() - self._px(44))
-        elif walks and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+        if walks and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self.focus_message(-1 if event.key() == Qt.Key.Key_Up else 1)
         else:
             super().keyPressEvent(event)
