@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QMouseEvent, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QTextBrowser, QWidget
@@ -664,3 +664,28 @@ def test_a_click_beside_the_words_focuses_the_message(transcript):
     )
     QApplication.sendEvent(view, event)
     assert QApplication.focusWidget() is view
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "news"),
+    [
+        (Status.DONE, "", "Answer finished"),
+        (Status.STOPPED, "", "Answer stopped"),
+        (Status.FAILED, "The model stopped.\nNothing is lost.", "The model stopped."),
+    ],
+)
+def test_the_end_is_announced_once(transcript, qtbot, monkeypatch, status, error, news):
+    heard = []
+    monkeypatch.setattr("app.ui.transcript.view.announce", lambda _, text: heard.append(text))
+    transcript.add_message(said(2, "", status=Status.PARTIAL))
+    stream(transcript, qtbot, 2, "Some words that come one by one")
+    assert heard == []
+    transcript.finish_message(said(2, "Some words", status=status, error=error))
+    assert heard == [news]
+
+
+def test_nothing_ticks_when_nothing_happens(transcript, qtbot):
+    transcript.set_conversation([*long_conversation(30), said(32, CODE)], {})
+    settle(transcript, qtbot)
+    timers = transcript.findChildren(QTimer)
+    qtbot.waitUntil(lambda: not any(timer.isActive() for timer in timers))
