@@ -5,6 +5,7 @@ Each imports what it needs and no more: a child no Qt, the window no argument pa
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ def main() -> int:
 
 def _window(files: Sequence[str]) -> int:
     """The window, with `files` to open."""
+    gc.disable()  # until the window is visible: nothing made while starting is garbage
     from app.core.errors import QT_TRANSLATE_NOOP, AppError, EngineError
 
     try:

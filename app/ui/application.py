@@ -92,7 +92,6 @@ def run_window(file_names: Sequence[str]) -> int:
     Raises AppError when it cannot be shown, or when another instance holds the store but does not
     answer.
     """
-    gc.disable()  # nothing made while starting is garbage; looking for it takes a tenth of the time
     application = _make_qt_application()
     files = [Path(name) for name in file_names]
     try:

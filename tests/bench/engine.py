@@ -13,7 +13,9 @@ from typing import Any
 
 from app.engine.client import BlockingEngine
 from app.engine.protocol import Done, Generate, Load, PromptMessage, Text
-from tests.bench.prompts import DEPTHS, N_CTX, SHORT, question, rendered, sampling_with
+from app.engine.template import ChatTemplate
+from quantize.gguf_header import read_header
+from tests.bench.prompts import DEPTHS, N_CTX, SHORT, question, sampling_with
 
 N_TOKENS = 128
 
@@ -83,3 +85,8 @@ def _reference(module: str, model: Path, text: str, n_tokens: int, seed: int) ->
     )
     figures: dict[str, Any] = json.loads(result.stdout)
     return figures
+
+
+def rendered(model: Path, text: str) -> str:
+    template = ChatTemplate(read_header(model).chat_template, "", "")
+    return template.render((PromptMessage("user", text),))

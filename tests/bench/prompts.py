@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from app.engine.protocol import PromptMessage, Sampling
-from app.engine.template import ChatTemplate
-from quantize.gguf_header import read_header
+from app.engine.protocol import Sampling
 
 SHORT = "Give me three names for a small bakery."
 N_CTX = 4608
+N_STREAMED = 400
 DEPTHS = (100, 1000, 4000)
 _FILLER = "The lighthouse stood on the cliff, and the cat watched the grey sea all day long. "
 _FILLER_TOKENS = 18
@@ -26,8 +23,3 @@ def sampling_with(seed: int) -> Sampling:
 def question(depth: int) -> str:
     """A question whose rendered prompt has about `depth` tokens (the starter's tokenizer)."""
     return _FILLER * max(0, (depth - _FRAME_TOKENS) // _FILLER_TOKENS) + _ASK
-
-
-def rendered(model: Path, text: str) -> str:
-    template = ChatTemplate(read_header(model).chat_template, "", "")
-    return template.render((PromptMessage("user", text),))

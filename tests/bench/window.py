@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,7 @@ from app.core.store import Store
 from app.engine.client import BlockingEngine
 from app.engine.protocol import Done, Generate, Load, PromptMessage
 from app.engine.requests import sampling
-from tests.bench.prompts import question
-from tests.bench.window_probe import N_TOKENS
+from tests.bench.prompts import N_STREAMED, question
 from tests.helpers import desktop
 
 N_MESSAGES = 2000
@@ -28,14 +28,22 @@ _SEED = 11
 _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
-def measure(model: Path, repetitions: int) -> dict[str, Any]:
+def measure_start(model: Path, repetitions: int) -> dict[str, Any]:
     with desktop.display() as display:
         return {
-            "cold_start": _start(display, model, repetitions, cold=True),
-            "warm_start": _start(display, model, repetitions, cold=False),
-            "streaming": _streaming(display, model, repetitions),
-            "idle": _medians([_probe(display, model, "idle", Path(_home()))]),
+            "cold": _start(display, model, repetitions, cold=True),
+            "warm": _start(display, model, repetitions, cold=False),
         }
+
+
+def measure_streaming(model: Path, repetitions: int) -> dict[str, Any]:
+    with desktop.display() as display:
+        return _streaming(display, model, repetitions)
+
+
+def measure_idle(model: Path, _repetitions: int) -> dict[str, Any]:
+    with desktop.display() as display:
+        return _probe(display, model, "idle", Path(_home()))
 
 
 def _home() -> str:
@@ -71,7 +79,7 @@ def _write_long_conversation(home: Path) -> None:
     """2,000 messages with code, lists and tables; settings that fix the answer."""
     settings = {
         "sampling.seed": _SEED,
-        "sampling.max_tokens": N_TOKENS,
+        "sampling.max_tokens": N_STREAMED,
         "sampling.temperature": 1.0,
     }
     (home / "config" / "nibble").mkdir(parents=True)
@@ -107,7 +115,7 @@ def _headless_tps(model: Path, home: Path) -> float:
     with BlockingEngine() as engine:
         engine.load(Load(str(model)))
         chosen = sampling(Settings(home / "config" / "nibble" / "settings.json"))
-        engine.send(Generate(1, tuple(messages), chosen, N_TOKENS))
+        engine.send(Generate(1, tuple(messages), chosen, N_STREAMED))
         while not isinstance(event := engine.next_event(), Done):
             pass
     return event.tps
@@ -137,7 +145,12 @@ def _probe(display: str, model: Path, mode: str, home: Path) -> dict[str, Any]:
     with _home_environment(home) as environment:
         result = subprocess.run(
             [sys.executable, "-m", "tests.bench.window_probe", mode],
-            env={**environment, "DISPLAY": display, "NIBBLE_STARTER": str(model)},
+            env={
+                **environment,
+                "DISPLAY": display,
+                "NIBBLE_STARTER": str(model),
+                "NIBBLE_BENCH_STARTED": repr(time.time()),
+            },
             capture_output=True,
             text=True,
             check=False,
