@@ -45,31 +45,24 @@ class _Spin:
         _draw_chevron(painter, x, middle - px(4), px(3), -1)
         _draw_chevron(painter, x, middle + px(4), px(3), 1)
 
+    def paintEvent(self: Any, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self._draw_chevrons()
+
+    def wheelEvent(self: Any, event: QWheelEvent) -> None:
+        super().wheelEvent(event) if self.hasFocus() else event.ignore()
+
 
 class SpinBox(_Spin, QSpinBox):
     def __init__(self, *, small: bool = False) -> None:
         super().__init__()
         self._set_up(small=small)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        self._draw_chevrons()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        super().wheelEvent(event) if self.hasFocus() else event.ignore()
-
 
 class DoubleSpinBox(_Spin, QDoubleSpinBox):
     def __init__(self, *, small: bool = False) -> None:
         super().__init__()
         self._set_up(small=small)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        self._draw_chevrons()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        super().wheelEvent(event) if self.hasFocus() else event.ignore()
 
 
 class ComboBox(QComboBox):
