@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from app import paths
+from app.core import settings as s
+from app.core.settings import Settings
 from tests.helpers import desktop
 from tests.helpers.desktop import Desktop
 
@@ -32,6 +34,10 @@ def window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Desktop]:
     monkeypatch.setenv("NIBBLE_STARTER", str(starter_path))
+    # Without an end the small model may ramble until its context is full: minutes on a slow machine.
+    settings = Settings(paths.settings_file())
+    settings.set(s.MAX_TOKENS, 400)
+    settings.set(s.SEED, 3)
     with Desktop(screen, tmp_path / "log") as running:
         running.wait_for_window()
         yield running

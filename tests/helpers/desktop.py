@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 
 
 def wait_until(condition: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:
