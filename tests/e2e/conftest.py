@@ -34,7 +34,7 @@ def window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Desktop]:
     monkeypatch.setenv("NIBBLE_STARTER", str(starter_path))
-    # Without an end the small model may ramble until its context is full: minutes on a slow machine.
+    # Without an end the small model may ramble until its context is full: minutes, if slow.
     settings = Settings(paths.settings_file())
     settings.set(s.MAX_TOKENS, 400)
     settings.set(s.SEED, 3)
