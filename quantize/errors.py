@@ -29,3 +29,23 @@ class QuantizeError(Exception):
 
 class GgufError(QuantizeError):
     """The file is not a GGUF that can be used: missing, cut short, damaged, or something else."""
+
+
+class CheckpointError(QuantizeError):
+    """A source (folder of weights, config, tokenizer) that is missing, damaged or contradicts itself.
+
+    Where one tensor is to blame, its name is in `text`.
+    """
+
+
+class UnsupportedError(QuantizeError):
+    """A sound source or a fair request that Nibble cannot serve: an unknown model family, a type
+    that needs an importance matrix, an unknown pre-tokenizer."""
+
+
+class OutputError(QuantizeError):
+    """The result cannot be written: it exists, the disk is full, it is the source itself."""
+
+
+class Cancelled(Exception):  # noqa: N818 - an outcome, not an error
+    """The user ended the work; nothing half-written is left."""

@@ -1,0 +1,90 @@
+"""ggml's quantizers for numpy arrays; imported in children only.
+
+Together with `libllama` the only door of this package to libggml and libllama.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import numpy as np
+import numpy.typing as npt
+
+from quantize.libllama import lib_dir
+from quantize.rows import F32Array
+from quantize.types import GgmlType
+
+
+def _load_ggml_base() -> ctypes.CDLL:
+    names = {"win32": "ggml-base.dll", "darwin": "libggml-base.dylib"}
+    return ctypes.CDLL(str(lib_dir() / names.get(sys.platform, "libggml-base.so")))
+
+
+_ggml = _load_ggml_base()
+_FLOATS = ctypes.c_void_p
+_ggml.ggml_quantize_chunk.restype = ctypes.c_size_t
+_ggml.ggml_quantize_chunk.argtypes = [
+    *(ctypes.c_int, _FLOATS, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64),
+    _FLOATS,
+]
+_ggml.ggml_quantize_init.restype = None
+_ggml.ggml_quantize_init.argtypes = [ctypes.c_int]
+_ggml.ggml_validate_row_data.restype = ctypes.c_bool
+_ggml.ggml_validate_row_data.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+
+
+def quantize_init(type_: GgmlType) -> None:
+    """Build the tables that `type_` needs. ggml takes a lock for it; call before the threads."""
+    _ggml.ggml_quantize_init(int(type_))
+
+
+def quantize_rows(
+    type_: GgmlType, rows: F32Array, importance: F32Array | None = None
+) -> npt.NDArray[np.uint8]:
+    """`rows` (n_rows, n_cols; float32, C-contiguous) as ggml stores them in `type_`: bytes, 1-D.
+
+    `importance`: (n_cols,) float32, the importance matrix's mean squares for these rows. The GIL is
+    free meanwhile. Raises ValueError where ggml finds its own result invalid (NaN or Inf in).
+    Source: ggml_quantize_chunk in ggml/src/ggml.c.
+    """
+    n_rows, n_cols = rows.shape
+    size = n_rows * n_cols // type_.block_size * type_.type_size
+    out = np.empty(size, np.uint8)
+    weights = importance.ctypes.data if importance is not None else None
+    written = _ggml.ggml_quantize_chunk(
+        int(type_), rows.ctypes.data, out.ctypes.data, 0, n_rows, n_cols, weights
+    )
+    if written != size:
+        raise AssertionError(f"{type_.name}: {written} bytes instead of {size}")
+    if not _ggml.ggml_validate_row_data(int(type_), out.ctypes.data, size):
+        raise ValueError(f"invalid {type_.name} data")
+    return out
+
+
+class _TypeTraits(ctypes.Structure):
+    """ggml_type_traits in ggml/include/ggml.h."""
+
+    _fields_ = (
+        ("type_name", ctypes.c_char_p),
+        ("blck_size", ctypes.c_int64),
+        ("blck_size_interleave", ctypes.c_int64),
+        ("type_size", ctypes.c_size_t),
+        ("is_quantized", ctypes.c_bool),
+        ("to_float", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)),
+        ("from_float_ref", ctypes.c_void_p),
+    )
+
+
+_ggml.ggml_get_type_traits.restype = ctypes.POINTER(_TypeTraits)
+_ggml.ggml_get_type_traits.argtypes = [ctypes.c_int]
+
+
+def dequantize_rows(type_: GgmlType, data: bytes, n_rows: int, n_cols: int) -> F32Array:
+    """The float32 values of `n_rows` whole rows stored in `type_`. The GIL is free meanwhile."""
+    out = np.empty((n_rows, n_cols), np.float32)
+    if type_ is GgmlType.F32:
+        out[:] = np.frombuffer(data, np.float32).reshape(n_rows, n_cols)
+        return out
+    _ggml.ggml_get_type_traits(int(type_)).contents.to_float(data, out.ctypes.data, out.size)
+    return out
