@@ -22,7 +22,11 @@ from typing import BinaryIO, NoReturn, cast
 from app.core.errors import QT_TRANSLATE_NOOP, EngineError
 
 # The modules whose main(commands, events) is a child's life.
-CHILDREN = {"engine": "app.engine.worker", "probe": "app.engine.probe"}
+CHILDREN = {
+    "engine": "app.engine.worker",
+    "probe": "app.engine.probe",
+    "quantize": "quantize.worker",
+}
 _STDERR_LINES = 200
 _EXIT_GRACE_S = 2.0
 

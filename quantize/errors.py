@@ -32,7 +32,7 @@ class GgufError(QuantizeError):
 
 
 class CheckpointError(QuantizeError):
-    """A source (folder of weights, config, tokenizer) that is missing, damaged or contradicts itself.
+    """A source (weights, config, tokenizer) that is missing, damaged or contradicts itself.
 
     Where one tensor is to blame, its name is in `text`.
     """

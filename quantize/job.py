@@ -138,7 +138,7 @@ class Plan(Event, frozen=True, tag="plan"):
 
 
 class MatrixProgress(Event, frozen=True, tag="imatrix"):
-    """The importance matrix is being made; "copy" is its working copy. `step`: "copy", "collect"."""
+    """The importance matrix is being made. `step`: "copy" (its working copy) or "collect"."""
 
     step: str
     n_done: int

@@ -37,4 +37,3 @@ class StopFlag:
 
     def __bool__(self) -> bool:
         return self._buffer[0] != b"\x00"
-
