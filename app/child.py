@@ -26,6 +26,7 @@ CHILDREN = {
     "engine": "app.engine.worker",
     "probe": "app.engine.probe",
     "quantize": "quantize.worker",
+    "imatrix": "quantize.worker",
 }
 _STDERR_LINES = 200
 _EXIT_GRACE_S = 2.0

@@ -32,6 +32,10 @@ from app.engine.protocol import (
     Text,
 )
 from app.engine.requests import load_command, sampling
+from app.quantizer import QuantizeError, run_job
+from quantize import cli as quantizing
+from quantize import errors as quantize_errors
+from quantize.job import Cancelled, Job, MatrixJob
 
 CANCELLED = 130
 
@@ -41,6 +45,8 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
+    except quantize_errors.QuantizeError as error:
+        return complain(QuantizeError(error.text, error.hint, error.detail), options.debug)
     except AppError as error:
         return complain(error, options.debug)
     except KeyboardInterrupt:
@@ -82,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(bench_options, several=True)
     bench_options.add_argument("--ctx", type=_bounded(settings.N_CTX, int))
     bench_options.add_argument("--repetitions", type=_positive, default=5)
+    quantize_options = _add(commands, "quantize", quantize, "make GGUF files of original weights")
+    quantizing.add_quantize_arguments(quantize_options, paths.models_dir())
+    quantize_options.set_defaults(parser=quantize_options)
+    imatrix_options = _add(commands, "imatrix", imatrix, "measure which weights matter most")
+    quantizing.add_imatrix_arguments(imatrix_options)
     return parser
 
 
@@ -318,3 +329,38 @@ def _bench_entry(loaded: Loaded, done: BenchDone) -> dict[str, Any]:
         "tg_tps_all": done.tg_tps,
         "ttft_ms_all": done.ttft_ms,
     }
+
+
+# --- quantize and imatrix ---------------------------------------------------------------------
+
+
+def quantize(options: argparse.Namespace) -> int:
+    """Make the files in a child, or say what there is to choose from."""
+    if problem := quantizing.usage_problem(options):
+        options.parser.error(problem)
+    if options.list_types:
+        print(quantizing.list_types(options.json))
+    elif options.inspect:
+        print(quantizing.inspect(options.inspect, options.against, options.json))
+    else:
+        return _run_job(quantizing.job_from(options), options.json)
+    return 0
+
+
+def imatrix(options: argparse.Namespace) -> int:
+    """Collect an importance matrix in a child."""
+    options.model = library.find(options.model)
+    return _run_job(quantizing.matrix_job_from(options), options.json)
+
+
+def _run_job(job: Job | MatrixJob, as_json: bool) -> int:
+    printer = quantizing.Printer(as_json)
+    cancelled = False
+    try:
+        for event in run_job(job):
+            printer(event)
+            cancelled = isinstance(event, Cancelled)
+    except AppError as error:
+        printer.error(error.text, error.hint)
+        raise
+    return CANCELLED if cancelled else 0

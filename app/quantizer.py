@@ -12,7 +12,7 @@ import msgspec
 from app.child import Child, death_of
 from app.core.errors import QT_TRANSLATE_NOOP, AppError, EngineError
 from quantize import job as protocol
-from quantize.job import AnyEvent, Cancel, Cancelled, Failed, Finished, Heartbeat, Job
+from quantize.job import AnyEvent, Cancel, Cancelled, Failed, Finished, Heartbeat, Job, MatrixJob
 
 SILENCE_LIMIT_S = 30.0
 _MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -36,12 +36,13 @@ class QuantizerClient:
     The last event is one of Finished, Cancelled, Failed or Died.
     """
 
-    def __init__(self, job: Job, on_event: Callable[[AnyEvent | Died], None]) -> None:
+    def __init__(self, job: Job | MatrixJob, on_event: Callable[[AnyEvent | Died], None]) -> None:
         self._on_event = on_event
         self._ended = False
         self._verdict: EngineError | None = None
         self._last_heard = time.monotonic()
-        self._child = Child("quantize", self._on_line, self._on_exit, _MAX_LINE_BYTES)
+        name = "quantize" if isinstance(job, Job) else "imatrix"
+        self._child = Child(name, self._on_line, self._on_exit, _MAX_LINE_BYTES)
         self._send(job)
 
     @property
@@ -95,7 +96,7 @@ class QuantizerClient:
             self._on_event(Died(self._verdict or _death_of(code, self._child.stderr_text)))
 
 
-def run_job(job: Job) -> Iterator[AnyEvent]:
+def run_job(job: Job | MatrixJob) -> Iterator[AnyEvent]:
     """Run `job` for code that waits: yields its events up to and with Finished or Cancelled.
 
     A KeyboardInterrupt while waiting cancels the job. Raises AppError for Failed, and when the

@@ -56,11 +56,15 @@ class ArrayRef:
     offset: int
     size_bytes: int
 
-    def read(self) -> list[Scalar]:
-        """The values. Text that is not UTF-8 gets replacement characters. Raises GgufError."""
+    def read_raw(self) -> bytes:
+        """The elements as the file stores them. Raises GgufError."""
         with reading(self.path) as reader:
             reader.skip(self.offset)
-            data = reader.take(self.size_bytes)
+            return reader.take(self.size_bytes)
+
+    def read(self) -> list[Scalar]:
+        """The values. Text that is not UTF-8 gets replacement characters. Raises GgufError."""
+        data = self.read_raw()
         if self.type is not GgufType.STRING:
             return list(struct.unpack(f"<{self.count}{SCALAR_CODES[self.type]}", data))
         try:
@@ -92,7 +96,10 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """A header that was checked against the size of its file. Missing facts are "" or 0."""
+    """A header that was checked against the size of its file. Missing facts are "" or 0.
+
+    `value_types` has the type each value of `metadata` is stored as, for those who copy them.
+    """
 
     path: Path
     version: int
@@ -101,6 +108,7 @@ class GgufHeader:
     alignment: int
     data_offset: int
     file_size_bytes: int
+    value_types: Mapping[str, GgufType]
 
     def text(self, key: str) -> str:
         """The value of `key` where it is text, else ""."""
@@ -164,7 +172,7 @@ def read_header(path: Path) -> GgufHeader:
     with reading(path) as reader:
         version = _read_version(reader)
         n_tensors, n_keys = _read_counts(reader)
-        metadata = _read_metadata(reader, n_keys)
+        metadata, value_types = _read_metadata(reader, n_keys)
         alignment = _alignment(reader, metadata)
         tensors = _read_tensors(reader, n_tensors)
         data_offset = _padded(reader.offset, alignment) if tensors else reader.offset
@@ -177,6 +185,7 @@ def read_header(path: Path) -> GgufHeader:
             alignment=alignment,
             data_offset=data_offset,
             file_size_bytes=reader.size_bytes,
+            value_types=MappingProxyType(value_types),
         )
 
 
@@ -200,8 +209,9 @@ def _read_counts(reader: Reader) -> tuple[int, int]:
     return n_tensors, n_keys
 
 
-def _read_metadata(reader: Reader, n_keys: int) -> dict[str, Value]:
+def _read_metadata(reader: Reader, n_keys: int) -> tuple[dict[str, Value], dict[str, GgufType]]:
     metadata: dict[str, Value] = {}
+    value_types: dict[str, GgufType] = {}
     for _ in range(n_keys):
         key = _read_name(reader, _MAX_KEY_BYTES)
         if not key or key in metadata:
@@ -210,7 +220,8 @@ def _read_metadata(reader: Reader, n_keys: int) -> dict[str, Value]:
         if key == "general.alignment" and type_id != GgufType.UINT32:
             raise gguf_errors.damaged(reader.path, f"alignment of value type {type_id}")
         metadata[key] = _read_value(reader, type_id)
-    return metadata
+        value_types[key] = GgufType(type_id)
+    return metadata, value_types
 
 
 def _read_value(reader: Reader, type_id: int) -> Value:

@@ -133,6 +133,11 @@ class OutputFile:
             raise cannot_write(self.path, error) from error
 
     @property
+    def partial_path(self) -> Path:
+        """Where its bytes are until `finish`."""
+        return self._partial
+
+    @property
     def sha256(self) -> str:
         """Of what has been written so far, in hexadecimal."""
         return self._digest.hexdigest()

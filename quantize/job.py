@@ -57,6 +57,19 @@ class Job(msgspec.Struct, frozen=True, tag="quantize"):
     dry_run: bool = False
 
 
+class MatrixJob(msgspec.Struct, frozen=True, tag="imatrix"):
+    """Collect the importance matrix of the GGUF `model` into `out`.
+
+    `text`: a file, or "" for the calibration text that comes along. `n_threads` 0: as for Job.
+    """
+
+    model: str
+    out: str
+    text: str = ""
+    n_threads: int = 0
+    low_priority: bool = True
+
+
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """End the job as soon as possible; nothing half-written stays."""
 
@@ -69,7 +82,7 @@ class Resume(msgspec.Struct, frozen=True, tag="resume"):
     """Go on after Pause."""
 
 
-Command = Job | Cancel | Pause | Resume
+Command = Job | MatrixJob | Cancel | Pause | Resume
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event"):
@@ -152,6 +165,16 @@ class MatrixDone(Event, frozen=True, tag="imatrix_done"):
     seconds: float
 
 
+class Progress(Event, frozen=True, tag="progress"):
+    """Within the tensor `name`, at most a few times a second."""
+
+    name: str
+    read_bytes: int
+    total_bytes: int
+    mb_per_s: float
+    eta_s: float
+
+
 class TensorDone(Event, frozen=True, tag="tensor"):
     """A tensor is in every file. `types` in the order of the plan's files, `sizes` likewise."""
 
@@ -200,6 +223,7 @@ AnyEvent = (
     Plan
     | MatrixProgress
     | MatrixDone
+    | Progress
     | TensorDone
     | FileDone
     | Failed

@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -157,3 +158,17 @@ def starter_path() -> Path:
     if found is None:
         pytest.fail("The starter model is not here. ./packaging/dev test gets it.", pytrace=False)
     return found
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of one megabyte."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.name != "posix" or os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("only root can mount a small file system")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "nibble", str(place)])
+    if mounted.returncode:
+        pytest.skip("this machine does not let root mount")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui import icons
-from app.ui.theme import px, theme, tokens
+from app.ui.theme import SMALL, font, px, theme, tokens
 
 
 def label(
@@ -199,34 +199,46 @@ class Badge(QWidget):
         self._restyle()
 
     def _restyle(self) -> None:
-        font = self.font()
-        font.setPixelSize(px(12))
-        font.setWeight(font.Weight.DemiBold)
-        self.setFont(font)
+        self.setFont(badge_font())
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
-        width = self.fontMetrics().horizontalAdvance(self._text) + px(16)
-        return QSize(width + (px(18) if self._state else 0), px(20))
+        return QSize(badge_width(self._state, self._text), px(20))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        ground = f"{self._state}Background" if self._state else "track"
-        painter.setBrush(theme().color(ground))
-        painter.drawRoundedRect(self.rect(), self.height() / 2, self.height() / 2)
-        left = px(8)
-        if self._state:
-            side = px(14)
-            name = tokens()["states"][self._state]["icon"]
-            top = (self.height() - side) / 2
-            painter.drawPixmap(QPointF(px(6), top), icons.pixmap(name, self._state, side))
-            left = px(24)
-        painter.setPen(theme().color(self._state or "textSecondary"))
-        area, middle = self.rect().adjusted(left, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft, self._text)
+        painter.setFont(self.font())
+        paint_badge(painter, self.rect(), self._state, self._text)
+
+
+def badge_font() -> QFont:
+    return font(SMALL, 600)
+
+
+def badge_width(state: str, text: str) -> int:
+    """What a badge with this text needs."""
+    width = QFontMetrics(badge_font()).horizontalAdvance(text) + px(16)
+    return width + (px(18) if state else 0)
+
+
+def paint_badge(painter: QPainter, area: QRect, state: str, text: str) -> None:
+    """A badge that fills `area`, in the painter's font."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    ground = f"{state}Background" if state else "track"
+    painter.setBrush(theme().color(ground))
+    painter.drawRoundedRect(area, area.height() / 2, area.height() / 2)
+    left = px(8)
+    if state:
+        side = px(14)
+        name = tokens()["states"][state]["icon"]
+        place = QPointF(area.x() + px(6), area.y() + (area.height() - side) / 2)
+        painter.drawPixmap(place, icons.pixmap(name, state, side))
+        left = px(24)
+    painter.setPen(theme().color(state or "textSecondary"))
+    middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+    painter.drawText(area.adjusted(left, 0, 0, 0), middle, text)
 
 
 class Centered(QWidget):

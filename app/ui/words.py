@@ -77,6 +77,18 @@ def seconds(milliseconds: float) -> str:
     return f"{decimal(value, 2 if value < 10 else 1)} s"
 
 
+def duration(n_seconds: float) -> str:
+    """A time to wait as "6 s", "1 min 22 s" or "2 h 5 min"; at least a second."""
+    whole = max(1, round(n_seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{count(hours)} h {minutes} min" if minutes else f"{count(hours)} h"
+
+
 def short_model_name(name: str) -> str:
     """What a model is called in passing: "SmolLM2 135M Instruct" is "SmolLM2"."""
     kept: list[str] = []

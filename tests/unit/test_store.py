@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -112,20 +111,6 @@ def test_a_full_database_says_so_and_loses_nothing(store: Store) -> None:
     assert [m.text for m in store.open_conversation(conversation_id).messages] == ["Hello"]
     store._connection.execute("PRAGMA max_page_count=100000")
     store.add_message(conversation_id, question, Role.USER, "x" * 100_000)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.name != "posix" or os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("only root can mount a small file system")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "nibble", str(place)])
-    if mounted.returncode:
-        pytest.skip("this machine does not let root mount")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def _fill(store: Store, conversation_id: int, question: int) -> None:
