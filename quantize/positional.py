@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from pathlib import Path
 
 
@@ -19,6 +20,7 @@ class PositionalFile:
         self.path = path
         self._file = path.open("rb", buffering=0)
         self._lock = threading.Lock()
+        weakref.finalize(self, self._file.close)
 
     def size_bytes(self) -> int:
         return os.fstat(self._file.fileno()).st_size
@@ -34,6 +36,23 @@ class PositionalFile:
             offset += len(part)
             n_bytes -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fills `buffer` (bytes) from `offset`; how many were there. Raises OSError."""
+        done = 0
+        while done < len(buffer):
+            n = self._read_into_once(offset + done, buffer[done:])
+            if not n:
+                break
+            done += n
+        return done
+
+    def _read_into_once(self, offset: int, buffer: memoryview) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [buffer], offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.readinto(buffer) or 0
 
     def _read_once(self, offset: int, n_bytes: int) -> bytes:
         if hasattr(os, "pread"):

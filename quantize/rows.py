@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -202,3 +202,40 @@ class Computed:
 
     def read(self, start: int, stop: int) -> F32Array:
         return np.ascontiguousarray(self.function()[start:stop])
+
+
+# The same for blocks that are copied
+
+
+@dataclass(frozen=True)
+class RawGathered(Gathered):
+    """`Gathered` over RawRows."""
+
+    rows: RawRows
+
+    def read_raw(self, start: int, stop: int) -> bytes:
+        wanted = self.index[start:stop]
+        first, end = int(wanted.min()), int(wanted.max()) + 1
+        span = np.frombuffer(self.rows.read_raw(first, end), np.uint8).reshape(end - first, -1)
+        return span[wanted - first].tobytes()
+
+
+@dataclass(frozen=True)
+class RawStacked(Stacked):
+    """`Stacked` over RawRows of one type."""
+
+    parts: tuple[RawRows, ...]
+
+    def read_raw(self, start: int, stop: int) -> bytes:
+        pieces = self._pieces(start, stop)
+        return b"".join(cast(RawRows, part).read_raw(*span) for part, span in pieces)
+
+
+@dataclass(frozen=True)
+class RawSliced(Sliced):
+    """`Sliced` over RawRows."""
+
+    rows: RawRows
+
+    def read_raw(self, start: int, stop: int) -> bytes:
+        return self.rows.read_raw(self.first + start, self.first + stop)

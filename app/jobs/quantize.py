@@ -17,8 +17,9 @@ from app.core import hardware
 from app.core.errors import QT_TRANSLATE_NOOP, AppError
 from app.core.files import write_atomic
 from app.jobs.quantizelink import ClientFactory, QuantizeLink
-from app.jobs.tasks import TaskThread
+from app.jobs.tasks import OnFailed, TaskThread
 from app.quantizer import Died, QuantizeError, QuantizerClient
+from quantize import errors as quantize_errors
 from quantize.job import (
     AnyEvent,
     Cancelled,
@@ -29,6 +30,7 @@ from quantize.job import (
     MatrixDone,
     MatrixProgress,
     Plan,
+    Progress,
     TensorDone,
 )
 
@@ -43,7 +45,8 @@ class Run:
     plan: Plan | None = None
     matrix: MatrixProgress | None = None
     matrix_done: MatrixDone | None = None
-    tensor: TensorDone | None = None
+    tensor: TensorDone | None = None  # the last that is in every file
+    latest: Progress | TensorDone | None = None  # the last figures
     done: tuple[FileDone, ...] = ()
     paused_by_user: bool = False
     paused_by_chat: bool = False
@@ -121,6 +124,12 @@ class QuantizeJob(QObject):
     def save_matrix(self, source: Path, path: Path) -> None:
         self._write(path, source.read_bytes)
 
+    def inspect(
+        self, path: Path, on_done: Callable[[object], None], on_failed: OnFailed
+    ) -> None:
+        """Look into the model file at `path`."""
+        self.tasks.submit(lambda: _inspected(path), on_done, on_failed)
+
     def _write(self, path: Path, read: Callable[[], bytes]) -> None:
         def copy() -> Path:
             try:
@@ -173,6 +182,11 @@ class QuantizeJob(QObject):
         assert self.run is not None
         self.run = replace(self.run, **changes)  # type: ignore[arg-type]
 
+    def _publish_soon(self) -> None:
+        """Progress is shown as often as an eye can follow it."""
+        if not self._timer.isActive():
+            self._timer.start()
+
     def _publish(self) -> None:
         self._timer.stop()
         if self.run is not None:
@@ -194,8 +208,8 @@ class QuantizeJob(QObject):
         changes = _changes(self.run, event)
         if changes:
             self._set(**changes)
-            if isinstance(event, TensorDone | MatrixProgress):
-                self._timer.isActive() or self._timer.start()
+            if isinstance(event, (TensorDone, Progress, MatrixProgress)):
+                self._publish_soon()
             else:
                 self._publish()
         elif isinstance(event, (Finished, Cancelled, Failed, Died)):
@@ -213,6 +227,15 @@ class QuantizeJob(QObject):
             self.run_failed.emit(_error_of(event))
 
 
+def _inspected(path: Path) -> object:
+    from quantize.inspect import inspect_file
+
+    try:
+        return inspect_file(path)
+    except quantize_errors.QuantizeError as error:
+        raise QuantizeError(error.text, error.hint, error.detail) from error
+
+
 def _changes(run: Run, event: AnyEvent | Died) -> dict[str, object]:
     """What `event` changes in `run`."""
     if isinstance(event, Plan):
@@ -222,7 +245,9 @@ def _changes(run: Run, event: AnyEvent | Died) -> dict[str, object]:
     if isinstance(event, MatrixDone):
         return {"matrix": None, "matrix_done": event}
     if isinstance(event, TensorDone):
-        return {"tensor": event}
+        return {"tensor": event, "latest": event}
+    if isinstance(event, Progress):
+        return {"latest": event}
     return {"done": (*run.done, event)} if isinstance(event, FileDone) else {}
 
 

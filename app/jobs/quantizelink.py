@@ -1,4 +1,4 @@
-"""One quantize child at a time for the window: events on the UI thread, its end awaited elsewhere."""
+"""One quantize child at a time for the window: heard on the UI thread, never awaited there."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def run_window(file_names: Sequence[str]) -> int:
             return 0
         raise
     running = Application(store, Settings(paths.settings_file()))
-    _QuitOnSignals(application)
+    _QuitOnSignals(application, running.window)
     running.show()
     running.open_files(files)
     code = application.exec()
@@ -120,13 +120,13 @@ def _make_qt_application() -> QApplication:
 
 
 class _QuitOnSignals(QObject):
-    """Ctrl+C in a terminal and a polite kill close the window as its own button does.
+    """Ctrl+C in a terminal and a polite kill close the window without asking.
 
     Python's handlers run only between bytecodes, and an idle event loop runs none; so the signal's
     number is written to a socket that Qt watches.
     """
 
-    def __init__(self, application: QApplication) -> None:
+    def __init__(self, application: QApplication, window: MainWindow) -> None:
         super().__init__(application)
         if sys.platform == "win32":
             return
@@ -136,4 +136,4 @@ class _QuitOnSignals(QObject):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         notifier = QSocketNotifier(self._receiver.fileno(), QSocketNotifier.Type.Read, self)
-        notifier.activated.connect(lambda *_: application.closeAllWindows())
+        notifier.activated.connect(lambda *_: window.leave())

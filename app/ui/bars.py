@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 
 from app.ui.controls import label
@@ -56,10 +56,12 @@ class SegmentBar(QProgressBar):
         for share, token in self._segments:
             width = share * area.width()
             if width > 0:
-                painter.fillRect(
-                    QRectF(x, 0, max(1.0, width - gap), area.height()), theme().color(token)
-                )
+                part = QRectF(x, 0, max(1.0, width - gap), area.height())
+                painter.fillRect(part, self.color_of(token))
             x += width
+
+    def color_of(self, token: str) -> QColor:
+        return theme().color(token)
 
 
 class Legend(QWidget):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -56,6 +57,13 @@ def button(text: str, kind: str = "", *, small: bool = False) -> QPushButton:
     if kind == "link":
         result.setCursor(Qt.CursorShape.PointingHandCursor)
     return result
+
+
+def set_icon(widget: QAbstractButton, name: str, token: str = "text") -> None:
+    """Put one of the line icons before a button's text. Call it again when the theme changes."""
+    side, gap = px(16), px(6)
+    widget.setIcon(icons.leading(name, token, side, gap))
+    widget.setIconSize(QSize(side + gap, side))
 
 
 def restyle(widget: QWidget) -> None:

@@ -31,6 +31,26 @@ def pixmap(name: str, token: str = "textSecondary", size_px: int = 20) -> QPixma
     return _pixmap(name, theme().css(token), size_px, ratio)
 
 
+def leading(name: str, token: str, size_px: int, gap_px: int) -> QIcon:
+    """A QIcon for a button's text: the icon with `gap_px` of nothing at its right."""
+    result = QIcon(_with_gap(pixmap(name, token, size_px), gap_px))
+    disabled = _with_gap(pixmap(name, "textTertiary", size_px), gap_px)
+    result.addPixmap(disabled, QIcon.Mode.Disabled)
+    return result
+
+
+def _with_gap(picture: QPixmap, gap_px: int) -> QPixmap:
+    ratio = picture.devicePixelRatio()
+    size = picture.deviceIndependentSize().toSize()
+    result = QPixmap(QSize(size.width() + gap_px, size.height()) * ratio)
+    result.setDevicePixelRatio(ratio)
+    result.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(result)
+    painter.drawPixmap(0, 0, picture)
+    painter.end()
+    return result
+
+
 def icon(name: str, token: str = "textSecondary", active: str = "", size_px: int = 20) -> QIcon:
     """A QIcon in `token`, in `active` when checked, in the tertiary text colour when disabled."""
     result = QIcon(pixmap(name, token, size_px))

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.library import InstalledModel
 from app.ui import words
-from app.ui.controls import Badge, ElidedLabel, Hairline, Surface, button, label, tag
+from app.ui.controls import Badge, ElidedLabel, Hairline, IconButton, Surface, button, label, tag
 from app.ui.figures import FigureFeed, Figures
 from app.ui.modelpicker import ask_for_model_file
 from app.ui.models import Models
@@ -21,6 +21,8 @@ from app.ui.trouble import TroubleCard
 
 class ModelsPage(ScrollPage):
     """A card with a row for each model. Loading one is asked of Models."""
+
+    inspect_requested = Signal(object)  # Path
 
     def __init__(self, models: Models, feed: FigureFeed) -> None:
         super().__init__(QCoreApplication.translate("ModelsPage", "Models on this computer"))
@@ -74,6 +76,7 @@ class ModelsPage(ScrollPage):
                 self._list.addWidget(Hairline())
             row = ModelRow(model)
             row.load_requested.connect(self._models.choose)
+            row.inspect_requested.connect(self.inspect_requested)
             row.show_loaded(self._loaded_path)
             self.rows.append(row)
             self._list.addWidget(row)
@@ -96,6 +99,7 @@ class ModelRow(QWidget):
     """One file: name, variant, where it lies, how large it is."""
 
     load_requested = Signal(object)  # Path
+    inspect_requested = Signal(object)  # Path
 
     def __init__(self, model: InstalledModel) -> None:
         super().__init__()
@@ -108,10 +112,12 @@ class ModelRow(QWidget):
         self._badge = Badge()
         self._badge.show_state("fits", self.tr("Loaded"))
         row.addWidget(self._badge)
+        name = f"{model.name} {model.variant}".strip()
+        self.inspect_button = IconButton("info", self.tr("Inspect {name}").format(name=name))
+        self.inspect_button.clicked.connect(lambda: self.inspect_requested.emit(model.path))
+        row.addWidget(self.inspect_button)
         self.load_button = button(self.tr("Load"), small=True)
-        self.load_button.setAccessibleName(
-            self.tr("Load {name}").format(name=f"{model.name} {model.variant}".strip())
-        )
+        self.load_button.setAccessibleName(self.tr("Load {name}").format(name=name))
         self.load_button.clicked.connect(lambda: self.load_requested.emit(model.path))
         row.addWidget(self.load_button)
 

@@ -52,4 +52,13 @@ class EmptyPage(QWidget):
         ):
             widget.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             column.addWidget(widget)
+        self.note = label("", "small", "secondary", wrap=True)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.note.hide()
+        column.addWidget(self.note)
         column.addStretch(1)
+
+    def show_note(self, text: str) -> None:
+        """What already waits here."""
+        self.note.setText(text)
+        self.note.show()

@@ -44,6 +44,23 @@ def ask_to_delete(parent: QWidget, title: str, on_yes: Callable[[], None]) -> QM
     return box
 
 
+def ask_to_stop_quantizing(parent: QWidget, on_yes: Callable[[], None]) -> QMessageBox:
+    """Ask whether to close although files are being made."""
+    box = _box(parent, translate("Questions", "Stop quantizing and close?"))
+    box.setInformativeText(
+        translate("Questions", "The files are not finished. What there is of them is thrown away.")
+    )
+    stop = box.addButton(
+        translate("Questions", "Stop and close"), QMessageBox.ButtonRole.DestructiveRole
+    )
+    stop.setProperty("kind", "danger")
+    restyle(stop)
+    stop.clicked.connect(lambda: on_yes())
+    _add_cancel(box, translate("Questions", "Go on"))
+    box.open()
+    return box
+
+
 def _box(parent: QWidget, text: str) -> QMessageBox:
     box = QMessageBox(parent)
     box.setWindowTitle("Nibble")
@@ -53,7 +70,8 @@ def _box(parent: QWidget, text: str) -> QMessageBox:
     return box
 
 
-def _add_cancel(box: QMessageBox) -> None:
-    cancel = box.addButton(translate("Questions", "Cancel"), QMessageBox.ButtonRole.RejectRole)
+def _add_cancel(box: QMessageBox, text: str = "") -> None:
+    text = text or translate("Questions", "Cancel")
+    cancel = box.addButton(text, QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(cancel)
     box.setEscapeButton(cancel)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout
 
 from app.ui import icons
 from app.ui.controls import Surface
-from app.ui.theme import px, theme
+from app.ui.theme import SMALL, font, px, theme
 
 
 class Rail(Surface):
@@ -57,7 +58,7 @@ class Rail(Surface):
         if self._narrow:
             style = Qt.ToolButtonStyle.ToolButtonIconOnly
         self.setFixedWidth(px(48 if self._narrow else 72))
-        side = px(4 if self._narrow else 8)
+        side = (px(48 if self._narrow else 72) - self._button_width()) // 2
         self._column.setContentsMargins(side, px(8), side, px(8))
         self._column.setSpacing(px(4))
         for number, name in enumerate(self._icon_names):
@@ -65,4 +66,12 @@ class Rail(Surface):
             result.setToolButtonStyle(style)
             result.setIcon(icons.icon(name, "textSecondary", "accentText", px(20)))
             result.setIconSize(QSize(px(20), px(20)))
-            result.setFixedSize(px(40 if self._narrow else 56), px(40 if self._narrow else 52))
+            result.setFixedSize(self._button_width(), px(40 if self._narrow else 52))
+
+    def _button_width(self) -> int:
+        """Room for the longest name, bold, in whatever font the system has."""
+        if self._narrow:
+            return px(40)
+        metrics = QFontMetrics(font(SMALL, 600))
+        widest = max(metrics.horizontalAdvance(each.text()) for each in self._group.buttons())
+        return min(px(70), max(px(56), widest + px(4)))

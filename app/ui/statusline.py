@@ -15,6 +15,8 @@ class StatusLine(Surface):
     def __init__(self) -> None:
         super().__init__("sidebar")
         self._narrow = False
+        self._work = ""
+        self._figures: Figures | None = None
         self._icon = IconLabel("cpu", "textSecondary", 14)
         self._phase = ElidedLabel()
         self._phase.setProperty("step", "small")
@@ -59,10 +61,24 @@ class StatusLine(Surface):
         set_text(self._offline, short if narrow else long)
         self._offline.setToolTip(long)
 
-    def show_figures(self, figures: Figures) -> None:
+    def show_work(self, text: str) -> None:
+        """What this computer does beside chatting; it stands here while the model rests."""
+        self._work = text
+        if self._figures is not None:
+            self._show_phase(self._figures)
+
+    def _show_phase(self, figures: Figures) -> None:
+        if self._work and not figures.state.is_busy:
+            self._icon.show_icon("quantize", "textSecondary")
+            set_text(self._phase, self._work)
+            return
         failed = figures.state.phase is Phase.FAILED
         self._icon.show_icon("tight" if failed else "cpu", "tight" if failed else "textSecondary")
         set_text(self._phase, self._phase_text(figures.state, figures.model_name))
+
+    def show_figures(self, figures: Figures) -> None:
+        self._figures = figures
+        self._show_phase(figures)
         tps = figures.tps
         set_text(self._speed, self.tr("{n} tokens/s").format(n=words.speed(tps)) if tps else "")
         set_text(self._context, self._context_text(figures))

@@ -47,6 +47,9 @@ _SHEET = Template("""
 QMainWindow, QDialog, QWidget[surface="content"] { background: $content; }
 QWidget[surface="sidebar"] { background: $sidebar; }
 QFrame[surface="card"] { background: $raised; border: 1px solid $border; border-radius: $p8; }
+QFrame[surface="card"][dropping="true"] { border: 2px solid $accentText; }
+QFrame[surface="segments"] { background: $raised; border: 1px solid $controlBorder;
+  border-radius: $p6; }
 QFrame[surface="line"] { background: $border; border: none; }
 QScrollArea, QScrollArea > QWidget > QWidget[surface="none"] { background: transparent;
   border: none; }
@@ -79,6 +82,9 @@ QPushButton[kind="primary"]:disabled { background: transparent; color: $textTert
   border-color: $border; }
 QPushButton[kind="danger"] { color: $doesNotFit; border-color: $doesNotFit; }
 QPushButton[kind="danger"]:hover { background: $doesNotFitBackground; }
+QPushButton[kind="quiet"] { background: transparent; border-color: transparent; }
+QPushButton[kind="quiet"]:hover { background: $hover; }
+QPushButton[kind="quiet"]:checked { background: $accentSoft; color: $accentText; }
 QPushButton[kind="link"] { background: transparent; border: none; color: $accentText;
   padding: 0; min-height: $p20; font-size: $p12; }
 QPushButton[kind="link"]:hover { text-decoration: underline; }
@@ -95,6 +101,11 @@ QToolButton[kind="rail"] { background: transparent; border: none; border-radius:
   color: $textSecondary; font-size: $p12; padding: $p4 0 $p2 0; }
 QToolButton[kind="rail"]:hover { background: $hover; }
 QToolButton[kind="rail"]:checked { background: $accentSoft; color: $accentText;
+  font-weight: 600; }
+QToolButton[kind="segment"] { background: transparent; border: none; border-radius: $p4;
+  color: $textSecondary; font-size: $p12; padding: 0 $p10; }
+QToolButton[kind="segment"]:hover { background: $hover; }
+QToolButton[kind="segment"]:checked { background: $accentSoft; color: $accentText;
   font-weight: 600; }
 
 QLineEdit, QPlainTextEdit[kind="field"] { background: $raised; color: $text;
@@ -136,6 +147,13 @@ QMenu::indicator { width: $p16; height: $p16; left: $p6; }
 QMenu::item:checked { font-weight: 600; }
 QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: $p4 $p6; }
 
+QTableView { background: $content; color: $text; border: 1px solid $border;
+  border-radius: $p6; gridline-color: $border; outline: none;
+  selection-background-color: $accentSoft; selection-color: $text; }
+QTableView::item { padding: 0 $p6; border: none; }
+QHeaderView { background: $content; border: none; }
+QHeaderView::section { background: $content; color: $textSecondary; border: none;
+  border-bottom: 1px solid $border; padding: $p6 $p8; font-size: $p12; font-weight: 600; }
 QListView { background: transparent; border: none; outline: none; }
 QSplitter::handle { background: $border; }
 QScrollBar { background: transparent; border: none; margin: 0; }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
@@ -33,6 +36,10 @@ from app.ui.statusline import StatusLine
 from app.ui.theme import px, theme, tokens
 from app.ui.trouble import TroubleStack
 
+if TYPE_CHECKING:
+    from app.jobs.quantizelink import ClientFactory
+    from app.ui.quantize.link import Quantizing
+
 CHAT, MODELS, QUANTIZE, LAB, SETTINGS = range(5)
 
 
@@ -41,9 +48,17 @@ class MainWindow(QMainWindow):
 
     closing = Signal()
 
-    def __init__(self, chat: ChatJob, settings: Settings, tasks: TaskThread) -> None:
+    def __init__(
+        self,
+        chat: ChatJob,
+        settings: Settings,
+        tasks: TaskThread,
+        make_quantizer: ClientFactory | None = None,
+    ) -> None:
         super().__init__()
         self._chat = chat
+        self._make_quantizer = make_quantizer
+        self._to_compare: list[Path] = []
         self.prefs = Prefs(settings, self)
         theme().follow(self.prefs.get(s.THEME))
         style.apply_text_scale(self.prefs.get(s.TEXT_SCALE))
@@ -141,19 +156,45 @@ class MainWindow(QMainWindow):
         if number == MODELS:
             from app.ui.modelspage import ModelsPage
 
-            return ModelsPage(self.models, self.feed)
+            page = ModelsPage(self.models, self.feed)
+            page.inspect_requested.connect(lambda path: self.quantizing.inspect(path))
+            return page
         if number == SETTINGS:
             from app.ui.settingspage import SettingsPage
 
             return SettingsPage(self.prefs)
+        if number == QUANTIZE:
+            return self.quantizing.page
         from app.ui.pages import EmptyPage
 
-        if number == QUANTIZE:
-            title = self.tr("Nothing to quantize yet")
-            sentence = self.tr("Quantizing your own models comes in a later version.")
-            return EmptyPage("quantize", title, sentence)
         sentence = self.tr("Measuring variants against each other comes in a later version.")
         return EmptyPage("lab", self.tr("Nothing measured yet"), sentence)
+
+    @cached_property
+    def quantizing(self) -> Quantizing:
+        """Imported and made when first wanted, as the pages are."""
+        from app.ui.quantize.link import Quantizing
+
+        how = {"make_client": self._make_quantizer} if self._make_quantizer else {}
+        result = Quantizing(self, self._chat.engine, self.prefs, **how)
+        result.status_changed.connect(self.status.show_work)
+        result.files_made.connect(self.models.scan)
+        result.page.chat_requested.connect(self._chat_with)
+        result.page.compare_requested.connect(self._compare)
+        result.page.inspect_requested.connect(lambda path: result.inspect(path))
+        return result
+
+    def _chat_with(self, path: Path) -> None:
+        self.models.choose(path)
+        self.show_page(CHAT)
+
+    def _compare(self, path: Path) -> None:
+        """Hand a file over to the Lab, where it waits."""
+        if path not in self._to_compare:
+            self._to_compare.append(path)
+        self.show_page(LAB)
+        names = ", ".join(each.name for each in self._to_compare)
+        self.current_page.show_note(self.tr("Waiting to be measured: {names}").format(names=names))
 
     @property
     def current_page(self) -> QWidget:
@@ -238,10 +279,23 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         self._arrange()
 
+    def leave(self) -> None:
+        """Close without asking, as when the session ends."""
+        if "quantizing" in self.__dict__:
+            self.quantizing.let_close()
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        quantizing = self.__dict__.get("quantizing")  # None where it was never wanted
+        if quantizing is not None and not quantizing.may_close(self.close):
+            event.ignore()
+            return
         geometry = base64.b64encode(self.saveGeometry().data()).decode()
         self.prefs.set(s.WINDOW_GEOMETRY, geometry)
         hand_over_all(self)
         self.prefs.flush()
         self.closing.emit()
         super().closeEvent(event)
+        if quantizing is not None:
+            self.hide()  # ending a child may take a moment
+            quantizing.close()

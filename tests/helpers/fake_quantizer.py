@@ -167,7 +167,9 @@ class FakeQuantizer:
             )
         )
 
-    def matrix(self, n_done: int, n_total: int, step: str = "collect", eta_s: float = 200.0) -> None:
+    def matrix(
+        self, n_done: int, n_total: int, step: str = "collect", eta_s: float = 200.0
+    ) -> None:
         self._on_event(MatrixProgress(step, n_done, n_total, eta_s))
 
     def matrix_done(self) -> None:

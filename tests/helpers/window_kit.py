@@ -20,6 +20,7 @@ from app.jobs.engine import EngineJob, Phase
 from app.jobs.tasks import TaskThread
 from app.ui.window import MainWindow
 from tests.helpers.fake_engine import FakeEngine
+from tests.helpers.fake_quantizer import FakeQuantizer
 
 MODEL = "/models/smollm2.gguf"
 
@@ -48,7 +49,9 @@ class WindowKit:
             self.engine.start()
             self.engine.load(Load(MODEL))
         self.chat = ChatJob(self.store, self.settings, self.engine)
-        self.window = MainWindow(self.chat, self.settings, self.tasks)
+        self.quantizer = FakeQuantizer()
+        make_quantizer = self.quantizer.make_client
+        self.window = MainWindow(self.chat, self.settings, self.tasks, make_quantizer)
         qtbot.addWidget(self.window)
         self.page = self.window.chat_page
         self.column = self.page.column

@@ -1,0 +1,1 @@
+"""The Quantize page: which weights, which files, how far, and what came of it."""

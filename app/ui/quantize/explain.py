@@ -1,0 +1,48 @@
+"""What quantizing is, for people who have never heard of it."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QVBoxLayout
+
+from app.ui.controls import Hairline, Surface, label
+from app.ui.theme import px, theme
+
+
+class Explain(Surface):
+    """Hidden until it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("sidebar")
+        self._column = QVBoxLayout()
+        texts = (
+            self.tr(
+                "A model is millions of numbers, published with 16 bits each. Quantizing writes "
+                "them with 8, 6 or 4 bits: the file and the memory it needs shrink by half or "
+                "more, answers come faster, and a little accuracy is lost."
+            ),
+            self.tr(
+                "The letters name the method, the figure its bits: Q8_0 loses almost nothing, "
+                "Q4_K_M is the usual choice, below that the loss grows quickly. Numbers that "
+                "matter more keep more bits, so the average lies a little higher."
+            ),
+            self.tr(
+                "An importance matrix says which numbers matter. It is measured here by reading a "
+                "text with the model, takes a while, and makes small files noticeably better."
+            ),
+        )
+        for text in texts:
+            self._column.addWidget(label(text, tone="secondary", wrap=True))
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addLayout(self._column)
+        outer.addWidget(Hairline())
+        theme().changed.connect(self._place)
+        self._place()
+        self.hide()
+
+    def _place(self) -> None:
+        self._column.setContentsMargins(px(24), px(16), px(24), px(16))
+        self._column.setSpacing(px(8))
+        for place in range(self._column.count()):
+            self._column.itemAt(place).widget().setMaximumWidth(px(760))
