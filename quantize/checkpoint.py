@@ -18,14 +18,16 @@ from types import MappingProxyType
 
 from quantize import checkpoint_errors
 from quantize.config import Config, read_config
+from quantize.dtypes import FLOAT_TYPES, NUMPY_DTYPES
+from quantize.errors import QuantizeError
 from quantize.jsonfile import is_missing, read_json
 from quantize.packed import unpack
-from quantize.safetensors import FLOAT_TYPES, NUMPY_DTYPES, Stored, StoredRows, read_safetensors
+from quantize.safetensors import Stored, StoredRows, read_safetensors
 from quantize.tensors import Tensor as Tensor
 from quantize.types import GgmlType
 
 INDEX_NAME = "model.safetensors.index.json"
-_MAX_INDEX_BYTES = 100_000_000
+_MAX_INDEX_BYTES = 64 * 1024**2
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _PART = re.compile(r"(.*-)(\d{5,6})(-of-)(\d{5,6})\.safetensors")
 
@@ -94,7 +96,7 @@ def _part_names(folder: Path) -> list[str]:
     return parts
 
 
-def _no_parts(folder: Path, names: list[str]) -> Exception:
+def _no_parts(folder: Path, names: list[str]) -> QuantizeError:
     """Why a folder without weights is refused: by what it has instead."""
     safetensors = [name for name in names if name.endswith(".safetensors")]
     if "adapter_config.json" in names:

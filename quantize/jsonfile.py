@@ -12,10 +12,15 @@ from typing import Any
 
 from quantize import checkpoint_errors
 
+# Of lists, objects and their items: "[]," takes three bytes of a file, and sixty in memory.
+MAX_ITEMS = 4_000_000
+
 
 def read_json(path: Path, max_bytes: int) -> Any:
     """What the JSON file at `path` holds. A byte order mark is skipped. Raises CheckpointError."""
     data = _read_bytes(path, max_bytes)
+    if count_items(data) > MAX_ITEMS:
+        raise checkpoint_errors.not_json(path, "too many items")
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -24,6 +29,11 @@ def read_json(path: Path, max_bytes: int) -> Any:
         raise checkpoint_errors.not_json(path, "nested too deeply") from error
     except ValueError as error:  # also numbers of more than 4,300 digits
         raise checkpoint_errors.not_json(path, str(error)) from error
+
+
+def count_items(data: bytes) -> int:
+    """At least as many lists, objects and items as the JSON in `data` has."""
+    return sum(data.count(mark) for mark in (b",", b"[", b"{"))
 
 
 def check_ordinary_file(path: Path) -> None:

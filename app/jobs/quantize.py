@@ -7,7 +7,7 @@ files are whole, and makes way while the chat answers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -16,18 +16,17 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.core import hardware
 from app.core.errors import QT_TRANSLATE_NOOP, AppError
 from app.core.files import write_atomic
+from app.jobs.lookinside import FileFacts, look_inside
 from app.jobs.quantizelink import ClientFactory, QuantizeLink
+from app.jobs.quantizerun import Run, changes_by, error_of
 from app.jobs.tasks import OnFailed, TaskThread
-from app.quantizer import Died, QuantizeError, QuantizerClient
-from quantize import errors as quantize_errors
+from app.quantizer import Died, QuantizerClient
 from quantize.job import (
     AnyEvent,
     Cancelled,
     Failed,
-    FileDone,
     Finished,
     Job,
-    MatrixDone,
     MatrixProgress,
     Plan,
     Progress,
@@ -35,26 +34,6 @@ from quantize.job import (
 )
 
 PROGRESS_MS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How far a run has come. `plan` is None until the child has read the source."""
-
-    job: Job
-    plan: Plan | None = None
-    matrix: MatrixProgress | None = None
-    matrix_done: MatrixDone | None = None
-    tensor: TensorDone | None = None  # the last that is in every file
-    latest: Progress | TensorDone | None = None  # the last figures
-    done: tuple[FileDone, ...] = ()
-    paused_by_user: bool = False
-    paused_by_chat: bool = False
-    is_cancelling: bool = False
-
-    @property
-    def is_paused(self) -> bool:
-        return self.paused_by_user or self.paused_by_chat
 
 
 class QuantizeJob(QObject):
@@ -81,6 +60,7 @@ class QuantizeJob(QObject):
         self._planner.said.connect(self._on_planner)
         self._runner.said.connect(self._on_runner)
         self._chat_is_busy = False
+        self._is_closed = False
         self._plan: Plan | None = None
         self.run: Run | None = None
         self._timer = QTimer(self)
@@ -97,7 +77,10 @@ class QuantizeJob(QObject):
         return self.run is not None
 
     def close(self) -> None:
-        """End all that runs; returns when the children are gone."""
+        """End all that runs; returns when the children are gone. Once is enough."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._timer.stop()
         self._planner.close()
         self._runner.close()
@@ -125,10 +108,10 @@ class QuantizeJob(QObject):
         self._write(path, source.read_bytes)
 
     def inspect(
-        self, path: Path, on_done: Callable[[object], None], on_failed: OnFailed
+        self, path: Path, on_done: Callable[[FileFacts], None], on_failed: OnFailed
     ) -> None:
         """Look into the model file at `path`."""
-        self.tasks.submit(lambda: _inspected(path), on_done, on_failed)
+        self.tasks.submit(lambda: look_inside(path), on_done, on_failed)
 
     def _write(self, path: Path, read: Callable[[], bytes]) -> None:
         def copy() -> Path:
@@ -200,12 +183,12 @@ class QuantizeJob(QObject):
         elif isinstance(event, Finished) and self._plan is not None:
             self.planned.emit(self._plan)
         elif isinstance(event, (Failed, Died)):
-            self.plan_failed.emit(_error_of(event))
+            self.plan_failed.emit(error_of(event))
 
     def _on_runner(self, event: AnyEvent | Died) -> None:
         if self.run is None:
             return
-        changes = _changes(self.run, event)
+        changes = changes_by(self.run, event)
         if changes:
             self._set(**changes)
             if isinstance(event, (TensorDone, Progress, MatrixProgress)):
@@ -224,34 +207,4 @@ class QuantizeJob(QObject):
         elif isinstance(event, Cancelled):
             self.run_cancelled.emit()
         else:
-            self.run_failed.emit(_error_of(event))
-
-
-def _inspected(path: Path) -> object:
-    from quantize.inspect import inspect_file
-
-    try:
-        return inspect_file(path)
-    except quantize_errors.QuantizeError as error:
-        raise QuantizeError(error.text, error.hint, error.detail) from error
-
-
-def _changes(run: Run, event: AnyEvent | Died) -> dict[str, object]:
-    """What `event` changes in `run`."""
-    if isinstance(event, Plan):
-        return {"plan": event}
-    if isinstance(event, MatrixProgress):
-        return {"matrix": event}
-    if isinstance(event, MatrixDone):
-        return {"matrix": None, "matrix_done": event}
-    if isinstance(event, TensorDone):
-        return {"tensor": event, "latest": event}
-    if isinstance(event, Progress):
-        return {"latest": event}
-    return {"done": (*run.done, event)} if isinstance(event, FileDone) else {}
-
-
-def _error_of(event: Failed | Died) -> AppError:
-    if isinstance(event, Died):
-        return event.error
-    return QuantizeError(event.text, event.hint, event.detail)
+            self.run_failed.emit(error_of(event))

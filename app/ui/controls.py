@@ -265,7 +265,8 @@ class Centered(QWidget):
         self._row.addWidget(content, 1_000)
         self._row.addStretch(1)
         content.installEventFilter(self)
-        self.setVisible(not content.isHidden())
+        if content.isHidden():  # shown, it would be a window until it has a parent
+            self.hide()
         theme().changed.connect(self._place)
         self._place()
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QApplication,
     QHBoxLayout,
     QMainWindow,
     QStackedWidget,
@@ -32,6 +31,7 @@ from app.ui.focus import FocusRing
 from app.ui.models import Models
 from app.ui.prefs import Prefs
 from app.ui.rail import Rail
+from app.ui.shortcuts import CHAT, LAB, MODELS, QUANTIZE, SETTINGS, WindowKeys
 from app.ui.statusline import StatusLine
 from app.ui.theme import px, theme, tokens
 from app.ui.trouble import TroubleStack
@@ -39,8 +39,6 @@ from app.ui.trouble import TroubleStack
 if TYPE_CHECKING:
     from app.jobs.quantizelink import ClientFactory
     from app.ui.quantize.link import Quantizing
-
-CHAT, MODELS, QUANTIZE, LAB, SETTINGS = range(5)
 
 
 class MainWindow(QMainWindow):
@@ -73,7 +71,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.ring = FocusRing(self)
         self._connect()
-        self._add_keys()
+        self._keys = WindowKeys(self)
         self._restore(settings)
         self._restyle()
         self.show_page(CHAT)
@@ -205,47 +203,6 @@ class MainWindow(QMainWindow):
         return next(n for n, page in self._made.items() if page is self.current_page)
 
     # --- keys ---------------------------------------------------------------------------------
-
-    def _add_keys(self) -> None:
-        chat = self.chat_page
-        keys = {
-            "Ctrl+N": self._on_chat(chat.new_conversation),
-            "Ctrl+L": self._on_chat(chat.open_picker),
-            "Ctrl+I": self._on_chat(chat.toggle_inspector),
-            "Ctrl+B": self._on_chat(chat.toggle_list),
-            "Ctrl+F": self._on_chat(chat.find),
-            "F2": self._on_chat(chat.begin_rename),
-            "Ctrl+,": lambda: self.show_page(SETTINGS),
-            "Ctrl+Q": self.close,
-            "F6": lambda: self._focus_next_region(1),
-            "Shift+F6": lambda: self._focus_next_region(-1),
-        }
-        for number in (CHAT, MODELS, QUANTIZE, LAB):
-            keys[f"Ctrl+{number + 1}"] = lambda number=number: self.show_page(number)
-        for key, action in keys.items():
-            QShortcut(QKeySequence(key), self, action)
-
-    def _on_chat(self, action):
-        """`action` on the chat page, shown first where another page is."""
-
-        def run() -> None:
-            if self.page != CHAT:
-                self.show_page(CHAT)
-            action()
-
-        return run
-
-    def _focus_next_region(self, step: int) -> None:
-        regions = [(self.rail, self.rail.focus_chosen)]
-        if self.page == CHAT:
-            regions += self.chat_page.regions()
-        else:
-            page = self.current_page
-            regions.append((page, lambda: page.focusNextChild()))
-        focused = QApplication.focusWidget()
-        # The first that holds the focus: the page bar lies within the column, and stands before it.
-        here = [n for n, (area, _) in enumerate(regions) if focused and area.isAncestorOf(focused)]
-        regions[((here[0] if here else -1) + step) % len(regions)][1]()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         escape = event.key() == Qt.Key.Key_Escape

@@ -116,6 +116,8 @@ _NOT_TEXT = (
     "model.connector.",
 )
 _BUFFERS = (".attention.masked_bias", ".attention.bias", ".rotary_emb.inv_freq")
+# How names begin in a checkpoint of the model without its head.
+_WITHOUT_HEAD = ("layers.", "embed_tokens.", "norm.")
 
 
 class Family:
@@ -126,6 +128,7 @@ class Family:
     know. `derives_head_dim`: whether that class computes `head_dim`.
     """
 
+    class_names: ClassVar[tuple[str, ...]] = ()  # config.json's `architectures`; (): any
     architecture: ClassVar[str]  # general.architecture
     vocabulary: ClassVar[VocabStyle] = VocabStyle.GPT2
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
@@ -225,7 +228,8 @@ class Family:
             return None
         if name.endswith(_BUFFERS):
             return None
-        return name.replace("language_model.", "")
+        plain = name.replace("language_model.", "")
+        return f"model.{plain}" if plain.startswith(_WITHOUT_HEAD) else plain
 
     def weights(self) -> tuple[Weight, ...]:
         """All of the model's tensors, in the checkpoint's order. Raises QuantizeError."""
@@ -306,8 +310,8 @@ class Family:
     def main_type(self) -> GgmlType:
         """What the matrices are stored as: the source's type, or a 16-bit one where it has none."""
         named = {type_.name: type_ for type_ in _PLAIN_TYPES}
-        if found := named.get(self.checkpoint.source_type):
-            return found
+        if self.checkpoint.source_type in named:
+            return named[self.checkpoint.source_type]
         n_elements: Counter[GgmlType] = Counter()
         for tensor in self.checkpoint.tensors.values():
             if len(tensor.shape) > 1 and tensor.type in (GgmlType.F16, GgmlType.BF16):

@@ -29,6 +29,11 @@ from quantize.tokenizer import VocabStyle
 
 
 class Llama(Family):
+    class_names: ClassVar[tuple[str, ...]] = (
+        "LlamaForCausalLM",
+        "LLaMAForCausalLM",
+        "LlamaModel",
+    )
     architecture = "llama"
     vocabulary = VocabStyle.LLAMA
     derives_head_dim = True
@@ -50,12 +55,6 @@ class Llama(Family):
         write_standard(out, self.config, self.rope, self.n_layer)
         out.count_of("vocab_size", self.config, "vocab_size")
         out.u32("rope.dimension_count", self.head_dim)
-
-    def plain_name(self, name: str) -> str | None:
-        plain = super().plain_name(name.replace("text_model.", ""))
-        if plain is not None and self.config.architectures[:1] == ("LlamaModel",):
-            return f"model.{plain}"
-        return plain
 
     def change(self, name: str, tensor: Tensor) -> Rows:
         if self.permutes and name.endswith(("q_proj.weight", "q_proj.bias")):
@@ -93,37 +92,38 @@ def interleaved(n_rows: int, n_head: int) -> npt.NDArray[np.int64]:
 def llama3_factors(rope: Config, head_dim: int) -> list[float]:
     """By what each of the `head_dim` / 2 frequencies is divided. Raises CheckpointError.
 
-    In float32, as torch computes it.
+    In float32 and in torch's steps, where a number over a tensor is the number times the inverse.
     """
     values = Config(rope.folder, {**_LLAMA3_DEFAULTS, **rope.values}, rope.root)
-    factor = np.float32(_positive(values, "factor"))
-    low = _positive(values, "low_freq_factor")
-    high = _positive(values, "high_freq_factor")
-    length = _positive(values, "original_max_position_embeddings")
+    factor, length = _positive(values, "factor"), _positive(values, _LENGTH)
+    low, high = _positive(values, "low_freq_factor"), _positive(values, "high_freq_factor")
     if high <= low:
         raise errors.bad_value(values.path, "high_freq_factor", high)
+    one = np.float32(1)
+    wavelengths = one / _frequencies(_positive(values, "rope_theta"), head_dim)
+    wavelengths *= np.float32(2 * math.pi)
+    with np.errstate(all="ignore"):  # where it does not count
+        smooth = one / wavelengths * np.float32(length) - np.float32(low)
+        smooth /= np.float32(high - low)
+        factors = one / ((one - smooth) / np.float32(factor) + smooth)
+    factors[wavelengths > np.float32(length / low)] = factor
+    factors[wavelengths < np.float32(length / high)] = 1
+    return [float(value) for value in factors]
+
+
+def _frequencies(base: float, head_dim: int) -> F32Array:
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
-    powers = np.float64(_positive(values, "rope_theta")) ** exponents.astype(np.float64)
-    factors = []
-    for frequency in np.float32(1) / powers.astype(np.float32):
-        wavelength = np.float32(2 * math.pi) / frequency
-        if wavelength < length / high:
-            factors.append(1.0)
-        elif wavelength > length / low:
-            factors.append(float(factor))
-        else:
-            smooth = (np.float32(length) / wavelength - np.float32(low)) / np.float32(high - low)
-            mixed = (np.float32(1) - smooth) / factor + smooth
-            factors.append(float(np.float32(1) / mixed))
-    return factors
+    powers = np.float64(np.float32(base)) ** exponents.astype(np.float64)
+    return np.float32(1) / powers.astype(np.float32)
 
 
+_LENGTH = "original_max_position_embeddings"
 _LLAMA3_DEFAULTS = {
     "rope_theta": 10000.0,
     "factor": 8.0,
     "low_freq_factor": 1.0,
     "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 8192,
+    _LENGTH: 8192,
 }
 
 

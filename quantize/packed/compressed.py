@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from quantize.dtypes import to_f32
 from quantize.packed.bits import unpack_down, unpack_words
 from quantize.packed.columns import IntArray, ordered_groups, scale_groups
 from quantize.packed.parts import FLOATS, INDEXES, WORDS, Parts, check, wrong
 from quantize.rows import F32Array
-from quantize.safetensors import Stored, to_f32
+from quantize.safetensors import Stored
 
 FORMATS = ("pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "dense")
 _BITS = (4, 8, 2, 3, 6, 5, 7, 1)
@@ -91,15 +92,14 @@ def _f32_rows(stored: Stored, start: int, stop: int, n_cols: int) -> F32Array:
 
 
 def formats(quantization: Mapping[str, Any]) -> set[str]:
-    """The formats of all groups of layers."""
+    """The formats of all groups of layers, as far as they are named."""
     groups = quantization.get("config_groups")
-    own = str(quantization.get("format", ""))
     found = {
-        str(group["format"])
+        str(group.get("format") or "")
         for group in (groups.values() if isinstance(groups, dict) else ())
-        if isinstance(group, dict) and group.get("format")
+        if isinstance(group, dict)
     }
-    return found if own == "mixed-precision" else {own, *found}
+    return {str(quantization.get("format") or ""), *found} - {"", "mixed-precision"}
 
 
 def block_size(quantization: Mapping[str, Any]) -> Sequence[int] | None:

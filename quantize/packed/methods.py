@@ -12,11 +12,12 @@ from typing import Any
 
 from quantize import checkpoint_errors
 from quantize.config import Config
+from quantize.dtypes import FLOAT_TYPES
 from quantize.errors import UnsupportedError
 from quantize.jsonfile import is_missing, read_json
 from quantize.packed import awq, bitnet, compressed, gptq, mxfp4, scaled
 from quantize.packed.parts import Parts
-from quantize.safetensors import FLOAT_TYPES, Stored
+from quantize.safetensors import Stored
 from quantize.tensors import Tensor
 
 _MAX_BYTES = 1024**2

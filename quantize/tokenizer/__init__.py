@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quantize.config import Config
-from quantize.model import MetadataValue, Typed, TypedArray
+from quantize.model import MetadataValue, Typed
 from quantize.tokenizer import errors, tokens
 from quantize.tokenizer.bpe import bpe_tokens, is_llama_hf, llama_hf_pieces, read_merges
 from quantize.tokenizer.files import TokenizerFiles
 from quantize.tokenizer.hf import read_vocabulary
 from quantize.tokenizer.pre import pre_tokenizer
 from quantize.tokenizer.sentencepiece import Pieces, phi3_vocabulary, sentencepiece_vocabulary
-from quantize.tokenizer.special import SpecialTokens, required
+from quantize.tokenizer.special import SpecialTokens
 from quantize.tokenizer.style import VocabStyle
 from quantize.types import GgufType
 
@@ -217,10 +217,11 @@ def _with_tokens(source: _Source, *named: tuple[str, str]) -> Metadata:
     """GPT2's, with special tokens that are not in the files."""
     metadata = _bpe(source)
     found = read_vocabulary(source.files)
-    added = {text: found.numbers[text] for text in found.added}
     special = SpecialTokens(source.files)
     for type_, token in named:
-        special.set_id(type_, required(source.files, added, token))
+        if token not in found.added:
+            raise errors.lacks_token(found.path, token)
+        special.set_id(type_, found.numbers[token])
     return metadata | special.metadata()
 
 
@@ -246,7 +247,7 @@ def _check_text(source: _Source, key: str, value: MetadataValue) -> None:
         return
     parts = [value.value] if isinstance(value, Typed) else value.values
     try:
-        "".join(str(part) for part in parts).encode("utf-8")
+        "".join(map(str, parts)).encode("utf-8")
     except UnicodeEncodeError as error:
         path = source.files.path("tokenizer_config.json" if _TEMPLATE in key else "tokenizer.json")
         raise errors.damaged(path, f"{key}: {error.reason}") from error

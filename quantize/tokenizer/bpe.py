@@ -58,9 +58,7 @@ def llama_hf_pieces(vocabulary: HfVocabulary) -> Pieces:
     added = [text for text in vocabulary.added if vocabulary.numbers[text] >= len(texts)]
     added.sort(key=vocabulary.numbers.__getitem__)
     kinds = [_model_kind(vocabulary, text) for text in texts]
-    kinds += [
-        Kind.CONTROL if text in vocabulary.special else Kind.USER_DEFINED for text in added
-    ]
+    kinds += [Kind.CONTROL if text in vocabulary.special else Kind.USER_DEFINED for text in added]
     tokens = texts + added
     return Pieces(tokens, [_SCORE] * len(tokens), kinds)
 
@@ -88,13 +86,20 @@ def read_merges(files: TokenizerFiles) -> list[str]:
     merges = files.tokenizer.model.merges if files.tokenizer else []
     if not merges:
         return _merges_txt(files) if files.has("merges.txt") else []
-    first = type(merges[0])
-    if any(type(merge) is not first for merge in merges):
+    if isinstance(merges[0], str):
+        texts = [merge for merge in merges if isinstance(merge, str)]
+    else:
+        texts = [_joined(merge) for merge in merges if not isinstance(merge, str)]
+    if len(texts) < len(merges):
         raise errors.damaged(files.path("tokenizer.json"), "merges of two forms")
-    return [
-        merge if isinstance(merge, str) else " ".join(part.replace(" ", "Ġ") for part in merge)
-        for merge in merges
-    ]
+    return texts
+
+
+def _joined(pair: tuple[str, str]) -> str:
+    joined = " ".join(pair)
+    if joined.count(" ") == 1:
+        return joined
+    return " ".join(part.replace(" ", "Ġ") for part in pair)
 
 
 def _merges_txt(files: TokenizerFiles) -> list[str]:

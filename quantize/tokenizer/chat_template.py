@@ -41,7 +41,7 @@ def _other_file(files: TokenizerFiles) -> Any:
             {"name": "default", "template": template},
             *({"name": name, "template": files.text(path)} for name, path in named),
         ]
-    return files.object("chat_template.json").get("chat_template")
+    return files.json_object("chat_template.json").get("chat_template")
 
 
 def _named(files: TokenizerFiles, entry: Any) -> dict[str, str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from quantize.tokenizer.files import AddedToken, Step
 from quantize.tokenizer.hf import HfVocabulary
-from quantize.tokenizer.pretokenize import UnknownStep, normalize, split_words
+from quantize.tokenizer.pretokenize import UnknownStepError, normalize, split_words
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class _Bpe:
         return [self.vocabulary.model[part] for part in self._merged(self._symbols(word))]
 
     def _symbols(self, word: str) -> list[str]:
-        """The letters of `word`; one that is unknown becomes bytes, the unknown token or nothing."""
+        """The letters of `word`; an unknown one becomes bytes, the unknown token or nothing."""
         model = self.vocabulary.json.model
         if model.continuing_subword_prefix or model.end_of_word_suffix:
-            raise UnknownStep("BPE with prefixes or suffixes")
+            raise UnknownStepError("BPE with prefixes or suffixes")
         symbols: list[str] = []
         was_unknown = False
         for letter in word:
@@ -54,22 +55,20 @@ class _Bpe:
 
     def _merged(self, symbols: list[str]) -> list[str]:
         """The lowest rank merges first, and of equal ones the leftmost."""
-        ranks = [self.rank(*pair) for pair in zip(symbols, symbols[1:], strict=False)]
+        ranks = [self.rank(*pair) for pair in pairwise(symbols)]
         while any(rank is not None for rank in ranks):
             _, at = min((rank, at) for at, rank in enumerate(ranks) if rank is not None)
             joined = symbols[at] + symbols[at + 1]
             if joined not in self.vocabulary.model:
-                raise UnknownStep(f"a merge to {joined[:40]!r}, which is no token")
+                raise UnknownStepError(f"a merge to {joined[:40]!r}, which is no token")
             symbols[at : at + 2] = [joined]
             around = symbols[max(at - 1, 0) : at + 2]
-            ranks[max(at - 1, 0) : at + 2] = [
-                self.rank(*pair) for pair in zip(around, around[1:], strict=False)
-            ]
+            ranks[max(at - 1, 0) : at + 2] = [self.rank(*pair) for pair in pairwise(around)]
         return symbols
 
 
 def encode(vocabulary: HfVocabulary, text: str) -> list[int]:
-    """The numbers of `text` without what the post-processor adds. Raises UnknownStep."""
+    """The numbers of `text` without what the post-processor adds. Raises UnknownStepError."""
     bpe = _Bpe(vocabulary, _ranks(vocabulary))
     json = vocabulary.json
     numbers: list[int] = []

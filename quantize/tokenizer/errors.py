@@ -25,7 +25,9 @@ _OFFICIAL = QT_TRANSLATE_NOOP(
 def missing(folder: Path, *names: str) -> CheckpointError:
     """None of the files `names` is in `folder`."""
     text = QT_TRANSLATE_NOOP("tokenizer", "{folder} has no tokenizer ({names}).")
-    return CheckpointError(folder, text.fill(folder=folder.name, names=", ".join(names)), _GET_FILES)
+    return CheckpointError(
+        folder, text.fill(folder=folder.name, names=", ".join(names)), _GET_FILES
+    )
 
 
 def unreadable(path: Path, error: OSError) -> CheckpointError:
@@ -67,7 +69,9 @@ def absurd_size(path: Path, vocab_size: object) -> CheckpointError:
 
 def unknown_kind(path: Path, kind: str) -> UnsupportedError:
     """A tokenizer that llama.cpp's converter does not write for this family either."""
-    text = QT_TRANSLATE_NOOP("tokenizer", "{name} is a tokenizer of a kind that is not known: {kind}.")
+    text = QT_TRANSLATE_NOOP(
+        "tokenizer", "{name} is a tokenizer of a kind that is not known: {kind}."
+    )
     return UnsupportedError(path, text.fill(name=path.name, kind=kind[:80]), _OFFICIAL)
 
 

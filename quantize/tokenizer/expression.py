@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 _MAX_CHARS = 4000
 _MAX_GROUPS = 20
@@ -190,16 +190,12 @@ class _Translator:
 
     def _class_item(self) -> Class:
         first = self._letter()
-        is_range = (
-            isinstance(first, str)
-            and self._expression.startswith("-", self._at)
-            and not self._expression.startswith("-]", self._at)
-        )
-        if not is_range:
+        rest = self._expression[self._at : self._at + 2]
+        if isinstance(first, frozenset) or rest[:1] != "-" or rest == "-]":
             return self._set(first)
         self._at += 1
-        last = self._letter() if self._at < len(self._expression) else ""
-        if not isinstance(last, str) or last < first:
+        last = self._letter() if len(rest) > 1 else ""
+        if isinstance(last, frozenset) or last < first:
             raise self._error("a range")
         return frozenset(c for c in self._alphabet if first <= c <= last)
 

@@ -165,7 +165,7 @@ class TokenizerFiles:
     @cached_property
     def tokenizer_config(self) -> dict[str, Any]:
         """tokenizer_config.json, or nothing."""
-        return self.object("tokenizer_config.json")
+        return self.json_object("tokenizer_config.json")
 
     @cached_property
     def added_in_config(self) -> dict[int, AddedToken] | None:
@@ -181,7 +181,7 @@ class TokenizerFiles:
     @cached_property
     def added_tokens_file(self) -> dict[str, int]:
         """added_tokens.json, or nothing."""
-        value = self.object("added_tokens.json")
+        value = self.json_object("added_tokens.json")
         tokens: dict[str, int] = self._converted(
             self.path("added_tokens.json"), value, dict[str, int]
         )
@@ -189,7 +189,7 @@ class TokenizerFiles:
             _number(self.path("added_tokens.json"), str(number))
         return tokens
 
-    def object(self, name: str) -> dict[str, Any]:
+    def json_object(self, name: str) -> dict[str, Any]:
         """The JSON object in the file `name`; empty where there is no such file."""
         if not self.has(name):
             return {}

@@ -1,7 +1,9 @@
 """The vocabulary that Hugging Face's libraries make of a tokenizer.json and tokenizer_config.json.
 
 The numbers of added tokens are not read but given anew, in order, and a token that is named as
-special becomes an added one: what the official converter sees is what these rules leave. Knows
+special becomes an added one: what the official converter sees is what these rules leave. What
+tokenizer.json says counts for every class; transformers 5 builds some classes (GPT2Tokenizer) from
+its own code instead, which splits the text of SmolLM2 in another way than it was trained on. Knows
 nothing of GGUF.
 
 Source: tokenizers 0.23, added_vocabulary.rs (add_tokens); transformers 5.23,
@@ -21,17 +23,13 @@ import msgspec
 from quantize.tokenizer import errors
 from quantize.tokenizer.files import MAX_VOCAB, AddedToken, TokenizerFiles, TokenizerJson
 
-_NAMED = (
-    "bos_token",
-    "eos_token",
-    "unk_token",
-    "sep_token",
-    "pad_token",
-    "cls_token",
-    "mask_token",
+_NAMES = frozenset(
+    f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 )
-# What a tokenizer's class takes for special where tokenizer_config.json does not say.
-_DEFAULTS: dict[str, dict[str, str]] = {
+
+
+# What these classes take for special where tokenizer_config.json does not say.
+_DEFAULTS = {
     "LlamaTokenizer": {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
     "GemmaTokenizer": {
         "unk_token": "<unk>",
@@ -39,17 +37,6 @@ _DEFAULTS: dict[str, dict[str, str]] = {
         "eos_token": "<eos>",
         "pad_token": "<pad>",
         "mask_token": "<mask>",
-    },
-    "Qwen2Tokenizer": dict.fromkeys(("unk_token", "eos_token", "pad_token"), "<|endoftext|>"),
-    "GPT2Tokenizer": dict.fromkeys(("unk_token", "bos_token", "eos_token"), "<|endoftext|>"),
-    "CohereTokenizer": {
-        "unk_token": "<UNK>",
-        "bos_token": "<BOS_TOKEN>",
-        "eos_token": "<|END_OF_TURN_TOKEN|>",
-        "pad_token": "<PAD>",
-        "cls_token": "<CLS>",
-        "sep_token": "<SEP>",
-        "mask_token": "<MASK_TOKEN>",
     },
 }
 
@@ -100,50 +87,71 @@ def read_vocabulary(files: TokenizerFiles) -> HfVocabulary:
         raise errors.damaged(path, "no tokens, or numbers out of range")
     vocabulary = HfVocabulary(path, json, model, numbers=dict(model))
     vocabulary.add(json.added_tokens)
-    in_config = files.added_in_config or {}
-    vocabulary.add(in_config[number] for number in sorted(in_config))
-    _add_special(vocabulary, files)
+    _add_listed(vocabulary, files)
     return vocabulary
 
 
-def _add_special(vocabulary: HfVocabulary, files: TokenizerFiles) -> None:
-    named, extra = _special_tokens(files, vocabulary)
+def _add_listed(vocabulary: HfVocabulary, files: TokenizerFiles) -> None:
+    """Add what tokenizer_config.json lists and names. A token it names is special."""
+    config = _defaults(files, vocabulary) | _with_special_map(files)
+    named, extra = _named_tokens(config), _extra_tokens(config)
     vocabulary.special = frozenset(token.content for token in (*named, *extra))
-    for token in named:
-        known = vocabulary.added.get(token.content)
-        if known is None:
+    names = {token.content for token in named}
+    listed = _listed(files, vocabulary)
+    vocabulary.add(
+        _as_special(listed[number]) if listed[number].content in names else listed[number]
+        for number in sorted(listed)
+    )
+    for token in (*named, *extra):
+        if token.content not in vocabulary.added:
             vocabulary.add([token])
-        elif not known.special:
-            normalized = known.is_normalized
-            vocabulary.add([msgspec.structs.replace(known, special=True, normalized=normalized)])
-    vocabulary.add(token for token in extra if token.content not in vocabulary.added)
 
 
-def _special_tokens(
-    files: TokenizerFiles, vocabulary: HfVocabulary
-) -> tuple[list[AddedToken], list[AddedToken]]:
-    """The tokens named in tokenizer_config.json, and those it lists as further special ones."""
-    config = _with_special_map(files)
-    class_name = str(config.get("tokenizer_class")).removesuffix("Fast")
-    defaults = _DEFAULTS.get(class_name, {})
-    if class_name == "LlamaTokenizer" and not vocabulary.json.model.byte_fallback:
-        defaults = {}
-    named = {key: config[key] for key in config if key.endswith("_token")}
-    for key, text in defaults.items():
-        if text in vocabulary.numbers:
-            named.setdefault(key, text)
-    order = [key for key in named if key in _NAMED] + [key for key in named if key not in _NAMED]
-    listed = config.get("extra_special_tokens") or config.get("additional_special_tokens") or []
-    if isinstance(listed, dict):
-        return _tokens([*(named[key] for key in order), *listed.values()]), []
-    return _tokens(named[key] for key in order), _tokens(listed if isinstance(listed, list) else [])
+def _listed(files: TokenizerFiles, vocabulary: HfVocabulary) -> dict[int, AddedToken]:
+    """Added tokens by number, of the files that count where tokenizer_config.json has no list."""
+    if files.added_in_config is not None:
+        return files.added_in_config
+    special = vocabulary.special
+    listed = {
+        number: AddedToken(text, special=text in special)
+        for text, number in files.added_tokens_file.items()
+    }
+    return listed | {token.id: token for token in vocabulary.json.added_tokens}
+
+
+def _as_special(token: AddedToken) -> AddedToken:
+    return msgspec.structs.replace(token, special=True, normalized=token.is_normalized)
+
+
+def _defaults(files: TokenizerFiles, vocabulary: HfVocabulary) -> dict[str, Any]:
+    class_name = str(files.tokenizer_config.get("tokenizer_class")).removesuffix("Fast")
+    tokens = _DEFAULTS.get(class_name, {}) if vocabulary.json.model.byte_fallback else {}
+    return {key: text for key, text in tokens.items() if text in vocabulary.numbers}
 
 
 def _with_special_map(files: TokenizerFiles) -> dict[str, Any]:
     """tokenizer_config.json, overlaid with special_tokens_map.json where it lists no tokens."""
     if files.added_in_config is not None:
         return files.tokenizer_config
-    return {**files.tokenizer_config, **files.object("special_tokens_map.json")}
+    return {**files.tokenizer_config, **files.json_object("special_tokens_map.json")}
+
+
+def _named_tokens(config: dict[str, Any]) -> list[AddedToken]:
+    """`bos_token` and all others that have a name, in the order in which they are added."""
+    named = [key for key in config if key.endswith("_token")]
+    named.sort(key=lambda key: key not in _NAMES)
+    extra = config.get("extra_special_tokens")
+    return _tokens([*(config[key] for key in named), *_values(extra)])
+
+
+def _extra_tokens(config: dict[str, Any]) -> list[AddedToken]:
+    """Special tokens that are only listed."""
+    listed = config.get("extra_special_tokens") or config.get("additional_special_tokens")
+    return _tokens(listed if isinstance(listed, list) else [])
+
+
+def _values(value: Any) -> list[Any]:
+    return [*value.values()] if isinstance(value, dict) else []
 
 
 def _tokens(values: Iterable[Any]) -> list[AddedToken]:
@@ -153,6 +161,6 @@ def _tokens(values: Iterable[Any]) -> list[AddedToken]:
         if isinstance(value, str) and value:
             tokens.append(AddedToken(value, special=True))
         elif isinstance(value, dict) and isinstance(value.get("content"), str):
-            normalized = value.get("normalized") is True
+            normalized = value.get("normalized", not value.get("special")) is True
             tokens.append(AddedToken(value["content"], special=True, normalized=normalized))
     return tokens

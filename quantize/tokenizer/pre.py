@@ -20,14 +20,14 @@ from quantize.tokenizer.expression import ExpressionError
 from quantize.tokenizer.files import TokenizerFiles
 from quantize.tokenizer.hf import HfVocabulary
 from quantize.tokenizer.known import CHECK_TEXT, NAMES
-from quantize.tokenizer.pretokenize import UnknownStep
+from quantize.tokenizer.pretokenize import UnknownStepError
 
 
 def pre_tokenizer(files: TokenizerFiles, vocabulary: HfVocabulary) -> str:
     """The name. Raises UnsupportedError where the hash is not known."""
     try:
         numbers = encode(vocabulary, CHECK_TEXT)
-    except (UnknownStep, ExpressionError) as error:
+    except (UnknownStepError, ExpressionError) as error:
         raise errors.unknown_pre_tokenizer(vocabulary.path, str(error)) from error
     official = with_special(vocabulary.json.post_processor, numbers)
     for candidate in (official, *_others(files, vocabulary, numbers)):
@@ -54,5 +54,6 @@ def _others(
 def _number(files: TokenizerFiles, vocabulary: HfVocabulary, key: str) -> list[int]:
     token: Any = files.tokenizer_config.get(key)
     text = token.get("content") if isinstance(token, dict) else token
-    known = isinstance(text, str) and text in vocabulary.numbers
-    return [vocabulary.numbers[text]] if known else []
+    if isinstance(text, str) and text in vocabulary.numbers:
+        return [vocabulary.numbers[text]]
+    return []

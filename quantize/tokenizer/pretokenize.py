@@ -21,23 +21,21 @@ _WORDS = r"[\w\u200c\u200d]+|[^\w\s\u200c\u200d]+"  # Rust's \w, which has the t
 Span = tuple[int, int]
 
 
-class UnknownStep(ValueError):
+class UnknownStepError(ValueError):
     """A normalizer or pre-tokenizer that is not known here."""
 
 
 def normalize(step: Step | None, text: str) -> str:
-    """Raises UnknownStep, ExpressionError."""
+    """Raises UnknownStepError, ExpressionError."""
     if step is None:
         return text
     if step.type == "Sequence":
         for inner in step.normalizers:
             text = normalize(inner, text)
         return text
-    if step.type in ("NFC", "NFD", "NFKC", "NFKD"):
-        return unicodedata.normalize(step.type, text)
     simple = _NORMALIZERS.get(step.type)
     if simple is None:
-        raise UnknownStep(f"normalizer {step.type}")
+        raise UnknownStepError(f"normalizer {step.type}")
     return simple(step, text)
 
 
@@ -59,6 +57,10 @@ def _strip_accents(_: Step, text: str) -> str:
 
 
 _NORMALIZERS: dict[str, Callable[[Step, str], str]] = {
+    "NFC": lambda _, text: unicodedata.normalize("NFC", text),
+    "NFD": lambda _, text: unicodedata.normalize("NFD", text),
+    "NFKC": lambda _, text: unicodedata.normalize("NFKC", text),
+    "NFKD": lambda _, text: unicodedata.normalize("NFKD", text),
     "Replace": _replace,
     "Prepend": lambda step, text: step.prepend + text if text else text,
     "Lowercase": lambda _, text: text.lower(),
@@ -70,7 +72,7 @@ _NORMALIZERS: dict[str, Callable[[Step, str], str]] = {
 def split_words(step: Step | None, words: Sequence[str], is_start: bool) -> list[str]:
     """Each of `words` cut as `step` says; `is_start`: the first one begins the whole text.
 
-    Raises UnknownStep, ExpressionError.
+    Raises UnknownStepError, ExpressionError.
     """
     if step is None:
         return [*words]
@@ -80,7 +82,7 @@ def split_words(step: Step | None, words: Sequence[str], is_start: bool) -> list
         return [*words]
     cut = _PRE_TOKENIZERS.get(step.type)
     if cut is None:
-        raise UnknownStep(f"pre-tokenizer {step.type}")
+        raise UnknownStepError(f"pre-tokenizer {step.type}")
     cut_words = (cut(step, word, is_start and at == 0) for at, word in enumerate(words))
     return [part for parts in cut_words for part in parts if part]
 
@@ -106,7 +108,7 @@ def _punctuation(step: Step, word: str, _: bool) -> list[str]:
 
 
 def _is_punctuation(c: str) -> bool:
-    return unicodedata.category(c)[0] == "P" or (c.isascii() and c.isprintable() and c in _ASCII)
+    return c in _ASCII or unicodedata.category(c)[0] == "P"
 
 
 _ASCII = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
@@ -146,7 +148,7 @@ def _matches(step: Step, text: str) -> list[Span]:
         return find_matches(pattern.regex, text)
     plain = pattern.text if isinstance(pattern, Pattern) else pattern
     if not plain:
-        raise UnknownStep(f"{step.type} without a pattern")
+        raise UnknownStepError(f"{step.type} without a pattern")
     found, at = [], text.find(plain)
     while at >= 0:
         found.append((at, at + len(plain)))
@@ -170,7 +172,7 @@ def _cut(word: str, matches: Sequence[Span], behavior: str, invert: bool = False
     pieces.pop()
     join = _BEHAVIORS.get(behavior.lower().replace("_", ""))
     if join is None:
-        raise UnknownStep(f"split behavior {behavior}")
+        raise UnknownStepError(f"split behavior {behavior}")
     return join(pieces)
 
 

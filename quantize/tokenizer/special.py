@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quantize.model import MetadataValue
-from quantize.tokenizer import errors, tokens
+from quantize.tokenizer import tokens
 from quantize.tokenizer.chat_template import Template, chat_template, template_metadata
 from quantize.tokenizer.files import MAX_VOCAB, Step, TemplatePiece, TokenizerFiles
 
@@ -185,7 +185,7 @@ class SpecialTokens:
         return next(found, None)
 
     def _read_config(self) -> None:
-        config = self._files.object("config.json")
+        config = self._files.json_object("config.json")
         inner = config.get("text_config")
         for type_ in self._types:
             number = config.get(f"{type_}_token_id")
@@ -203,10 +203,3 @@ def _inner(pair: Sequence[TemplatePiece], first: str, last: str) -> Sequence[Tem
 
 def _sequence(piece: TemplatePiece) -> str:
     return piece.sequence.id if piece.sequence else ""
-
-
-def required(files: TokenizerFiles, numbers: dict[str, int], token: str) -> int:
-    """The number of an added token that a family needs. Raises CheckpointError."""
-    if token not in numbers:
-        raise errors.lacks_token(files.path("tokenizer.json"), token)
-    return numbers[token]

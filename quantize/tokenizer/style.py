@@ -13,7 +13,9 @@ from enum import Enum
 class VocabStyle(Enum):
     """Each member names the model classes of the official converter that go this way."""
 
-    GPT2 = "gpt2"  # TextModel's own: BPE from tokenizer.json (qwen2, olmo2, lfm2, gpt-oss, falcon …)
+    GPT2 = (
+        "gpt2"  # TextModel's own: BPE from tokenizer.json (qwen2, olmo2, lfm2, gpt-oss, falcon …)
+    )
     LLAMA = "llama"  # LlamaModel: tokenizer.model, else BPE with byte fallback, else GPT2
     SENTENCEPIECE = "sentencepiece"  # tokenizer.model
     LLAMA_HF = "llama_hf"  # tokenizer.json: BPE with byte fallback

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 _MAX_FIELD = 2**29 - 1
+_FIXED_BYTES = {1: 8, 5: 4}
 
 
 class WireError(ValueError):
@@ -20,32 +21,24 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
     The value is a whole number of a varint, or the bytes of a fixed or length-delimited field.
     """
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
+    at, end = 0, len(data)
+    while at < end:
+        tag, at = (data[at], at + 1) if data[at] < 0x80 else _varint(data, at)
         number, kind = tag >> 3, tag & 7
         if not 0 < number <= _MAX_FIELD:
             raise WireError(f"field number {number} before byte {at}")
         if kind == 0:
             value, at = _varint(data, at)
             yield number, value
+            continue
+        if kind == 2:
+            length, at = _varint(data, at)
         else:
-            length, at = _length(data, at, kind)
-            yield number, data[at : at + length]
-            at += length
-
-
-def _length(data: bytes, at: int, kind: int) -> tuple[int, int]:
-    """How many bytes the value has, and where it starts."""
-    if kind == 2:
-        length, at = _varint(data, at)
-    elif kind in (1, 5):
-        length = 8 if kind == 1 else 4
-    else:
-        raise WireError(f"wire type {kind} before byte {at}")
-    if length > len(data) - at:
-        raise WireError(f"{length} bytes at {at} of {len(data)}")
-    return length, at
+            length = _FIXED_BYTES.get(kind, -1)
+        if not 0 <= length <= end - at:
+            raise WireError(f"wire type {kind}, {length} bytes, at {at} of {end}")
+        yield number, data[at : at + length]
+        at += length
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

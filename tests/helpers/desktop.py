@@ -81,9 +81,13 @@ class Desktop:
         wait_until(self._find_window, f"a visible window ({self.log.read_text()[-2000:]})")
         self._xdotool("windowfocus", "--sync", self.window)
 
+    def windows(self) -> list[str]:
+        """The visible ones, dialogs included."""
+        return self._xdotool("search", "--onlyvisible", "--pid", str(self.process.pid)).split()
+
     def _find_window(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
-        found = self._xdotool("search", "--onlyvisible", "--pid", str(self.process.pid)).split()
+        found = self.windows()
         self.window = found[-1] if found else ""
         return bool(found)
 

@@ -11,7 +11,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.jobs.quantize import QuantizeJob, Run
+from app.jobs.quantize import QuantizeJob
+from app.jobs.quantizerun import Run
 from quantize.job import Job, Plan
 from tests.helpers.fake_quantizer import FakeQuantizer, plan_for
 

@@ -133,6 +133,23 @@ def test_rows_that_cannot_be_made_say_why_and_are_not_ticked(
     assert page.draft.chosen == ("Q6_K",)
 
 
+def test_a_type_that_needs_a_matrix_says_where_to_choose_one(
+    kit: WindowKit, page: QuantizePage, quantizer: FakeQuantizer
+) -> None:
+    def plan(job: Job) -> Plan:
+        made = plan_for(job)
+        blind = Message("test", "It needs an importance matrix.") if job.imatrix == "none" else None
+        last = msgspec.structs.replace(made.files[-1], needs_imatrix=True, problem=blind)
+        return msgspec.structs.replace(made, files=(*made.files[:-1], last))
+
+    quantizer.make_plan = plan
+    _choose(kit, page)
+    assert _row(page, "Q2_K").problem.startswith("Needs an importance matrix: choose Automatic")
+    page.draft.set_imatrix("auto")
+    kit.wait(lambda: not page.draft.is_planning)
+    assert _row(page, "Q2_K").problem == ""
+
+
 def test_files_that_exceed_the_disk_together_cannot_be_made(
     kit: WindowKit, page: QuantizePage, quantizer: FakeQuantizer
 ) -> None:
@@ -295,6 +312,30 @@ def test_a_run_shows_each_file_and_where_the_bits_go(
     assert page.running.bits.map.accessibleDescription().startswith("163 of 326 tensors written")
     assert kit.window.status.phase_text.endswith("low priority")
     assert kit.window.status.phase_text.startswith("Quantizing, 1 of ")
+
+
+def test_keys_alone_lead_from_the_table_to_the_chat(
+    kit: WindowKit, page: QuantizePage, quantizer: FakeQuantizer
+) -> None:
+    page.choosing.empty.folder_button.setFocus()
+    _choose(kit, page)
+    assert page.choosing.table.hasFocus()
+    QTest.keyClick(page.choosing.table, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    kit.wait(lambda: page.view is page.running)
+    assert page.pause_button.hasFocus()
+    quantizer.finish()
+    kit.wait(lambda: page.view is page.results)
+    assert page.results.cards[0].chat_button.hasFocus()
+
+
+def test_a_run_that_ends_leaves_the_focus_where_it_is(
+    kit: WindowKit, page: QuantizePage, quantizer: FakeQuantizer
+) -> None:
+    _run(kit, page)
+    kit.window.show_page(CHAT)
+    quantizer.finish()
+    kit.wait(lambda: page.view is page.results)
+    assert kit.composer.editor.hasFocus()
 
 
 def test_the_matrix_has_a_row_of_its_own(

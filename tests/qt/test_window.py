@@ -83,6 +83,14 @@ def test_keys_lead_to_the_pages(kit: WindowKit, key: Qt.Key, page: int) -> None:
     assert kit.composer.editor.hasFocus()
 
 
+def test_no_part_of_a_page_is_a_window_of_its_own(kit: WindowKit) -> None:
+    """A widget shown before it has a parent flashes up and takes the keys away."""
+    for page in (MODELS, QUANTIZE, LAB, SETTINGS, CHAT):
+        kit.window.show_page(page)
+        kit.wait_for_tasks()
+        assert kit.window.isActiveWindow()
+
+
 def test_empty_pages_say_so(kit: WindowKit) -> None:
     kit.window.show_page(LAB)
     texts = [label.text() for label in kit.window.current_page.findChildren(QLabel)]

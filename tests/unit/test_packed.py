@@ -6,7 +6,9 @@ against the official converter (llama.cpp at 0c1e57098, conversion/base.py), bit
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ from quantize.errors import CheckpointError, QuantizeError, UnsupportedError
 from quantize.packed.recent import Recent
 from quantize.rows import RawGathered, RawRows, RawSliced, RawStacked
 from quantize.types import GgmlType
-from tests.helpers.safetensors_files import Raw, Value, bf16, fp8, write_checkpoint
+from tests.helpers.safetensors_files import Raw, Value, bf16, fp8, raw, write_checkpoint
 
 F32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+N_CASES = int(os.environ.get("NIBBLE_FUZZ_CASES", "200"))
 rng = np.random.default_rng(7)
 
 
@@ -242,12 +245,11 @@ def test_fp8_with_a_scale_for_all_or_each_row(
     codes = CODES[:500].reshape(20, 25)
     scale = rng.random(scale_shape).astype(np.float32).reshape(scale_shape)
     parts: dict[str, Value] = {
-        weight: fp8(codes), scale_name: scale,
-
-            "a.input_scale": bf16([1]),
-            "a.k_scale": bf16([1]),
-            "a.weight_activation_scale": bf16(1)
-        ,
+        weight: fp8(codes),
+        scale_name: scale,
+        "a.input_scale": bf16([1]),
+        "a.k_scale": bf16([1]),
+        "a.weight_activation_scale": bf16(1),
     }
     found = opened(folder, parts, {"quant_method": method} if method else None)
     assert list(found.tensors) == [weight]
@@ -528,6 +530,47 @@ def test_weight_that_is_there_twice(folder: Path) -> None:
     assert "do not fit together" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("name", "part", "shape"),
+    [
+        ("awq", "a.scales", (3, 16)),
+        ("awq", "a.qzeros", (2, 3)),
+        ("awq", "a.qweight", (64, 3)),
+        ("awq", "a.qweight", (2, 64, 2)),
+        ("gptq", "a.g_idx", (63,)),
+        ("gptq", "a.qzeros", (3, 4)),
+        ("gptq", "a.qweight", (8, 31)),
+        ("gptq", "a.scales", (4, 0)),
+        ("gptq3", "a.qweight", (8, 32)),
+        ("compressed", "a.weight_packed", (7, 4)),
+        ("compressed", "a.weight_packed", (8, 5)),
+        ("compressed", "a.weight_scale", (8, 0)),
+        ("compressed", "a.weight_scale", (4, 2)),
+        ("compressed", "a.weight_shape", (3,)),
+        ("compressed", "a.weight_g_idx", (31,)),
+        ("compressed", "a.weight_zero_point", (1, 1)),
+        ("int8", "a.weight_zero_point", (1,)),
+        ("int8", "a.weight_scale", (3, 1)),
+        ("fp8", "a.weight_scale_inv", (2, 1, 1)),
+        ("fp8", "a.weight_scale_inv", (3, 2)),
+        ("bitnet", "a.weight_scale", (2,)),
+        ("mxfp4", "m.gate_up_proj_scales", (2, 6, 2)),
+        ("mxfp4", "m.gate_up_proj_blocks", (2, 6, 3, 8)),
+    ],
+)
+def test_parts_that_do_not_fit(shared: Path, name: str, part: str, shape: tuple[int, ...]) -> None:
+    tensors, quantization = SOUND[name]
+    error = refused(shared, {**tensors, part: reshaped(tensors[part], shape)}, quantization)
+    assert "do not fit together" in str(error)
+
+
+def test_groups_that_do_not_divide_the_columns(shared: Path) -> None:
+    tensors = {**SOUND["gptq"][0], "a.g_idx": np.zeros(0, np.int32)}
+    tensors["a.scales"] = reshaped(tensors["a.scales"], (3, 32))
+    tensors["a.qzeros"] = reshaped(tensors["a.qzeros"], (3, 4))
+    assert "do not fit together" in str(refused(shared, tensors, SOUND["gptq"][1]))
+
+
 # What is kept in memory
 
 
@@ -546,47 +589,98 @@ def test_recent_keeps_two_and_more_only_below_the_limit() -> None:
         get(name)
     assert loads == ["a", "b", "c", "a", "b"]
     assert recent.n_bytes == 80
+    loads.clear()
+    for name in "bcbab":
+        get(name)
+    assert loads == ["c", "a"]
     tight: Recent[_Block] = Recent(max_bytes=1)
     tight.get("a", _Block)
     tight.get("b", _Block)
     assert tight.n_bytes == 80
 
 
-# Parts of any type and shape
+# Parts that were changed: they fit together, or the error says so
 
-METHODS = ("gptq", "awq", "fp8", "modelopt", "compressed-tensors", "bitnet", "mxfp4", None)
-ENDINGS = {
-    "gptq": ("qweight", "qzeros", "scales", "g_idx"),
-    "awq": ("qweight", "qzeros", "scales"),
-    "compressed-tensors": (
-        *("weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx"),
+SOUND: dict[str, tuple[dict[str, Value], object]] = {
+    "gptq": (gptq(4, np.arange(64) // 16, 32, 1)[0], {"quant_method": "gptq"}),
+    "gptq3": (gptq(3, np.arange(96) // 32, 32, 1)[0], {"quant_method": "gptq"}),
+    "awq": (awq(16, 64, 32)[0], AWQ),
+    "fp8": (
+        {"a.weight": fp8(CODES[:96].reshape(8, 12)), "a.weight_scale_inv": bf16([[1, 2], [3, 4]])},
+        {"quant_method": "fp8", "weight_block_size": [4, 8]},
     ),
-    "mxfp4": ("x_blocks", "x_scales"),
+    "compressed": (
+        {
+            "a.weight_packed": packed_rows(rng.integers(0, 16, (8, 32)), 4),
+            "a.weight_scale": bf16(np.ones((8, 2))),
+            "a.weight_shape": np.array([8, 32]),
+            "a.weight_zero_point": rng.integers(0, 2**31, (1, 2)).astype(np.int32),
+            "a.weight_g_idx": rng.permutation(np.arange(32) // 16).astype(np.int32),
+        },
+        compressed("pack-quantized"),
+    ),
+    "int8": (
+        {
+            "a.weight": rng.integers(-9, 9, (4, 6)).astype(np.int8),
+            "a.weight_scale": bf16(np.ones((4, 1))),
+            "a.weight_zero_point": np.ones((4, 1), np.int8),
+        },
+        compressed("int-quantized"),
+    ),
+    "bitnet": (
+        {"a.weight": np.ones((2, 3), np.uint8), "a.weight_scale": bf16([2])},
+        {"quant_method": "bitnet"},
+    ),
+    "mxfp4": (mxfp4()[0], {"quant_method": "mxfp4"}),
 }
 SIZES = {"I32": 4, "I64": 8, "F16": 2, "BF16": 2, "F32": 4, "F8_E4M3": 1, "I8": 1, "U8": 1}
-likely = {
-    "qweight": "I32", "qzeros": "I32", "scales": "F16", "g_idx": "I32", "weight": "F8_E4M3",
-    "weight_packed": "I32", "weight_shape": "I64", "x_blocks": "U8", "x_scales": "U8",
-    "weight_zero_point": "I8", "weight_g_idx": "I32",
-}
-dims = st.lists(st.sampled_from([0, 1, 2, 3, 4, 8, 16, 32, 64]), max_size=4).map(tuple)
+
+
+def reshaped(value: Value, shape: tuple[int, ...]) -> Raw:
+    """`value` in another shape, its bytes repeated or cut to fit."""
+    part = raw(value)
+    size = SIZES[part.dtype]
+    n_bytes = int(np.prod(shape, dtype=np.int64)) * size
+    data = (part.data or bytes(size)) * (n_bytes // max(1, len(part.data)) + 1)
+    return Raw(part.dtype, shape, data[:n_bytes])
+
+
+def retyped(value: Value, dtype: str) -> Raw:
+    part = raw(value)
+    same = Raw(dtype, part.shape, part.data)
+    return reshaped(same, part.shape)
+
+
+def filled(value: Value, fill: int) -> Raw:
+    part = raw(value)
+    return Raw(part.dtype, part.shape, bytes([fill]) * len(part.data))
 
 
 @st.composite
-def checkpoints(draw: st.DrawFn) -> tuple[str | None, dict[str, Value]]:
-    method = draw(st.sampled_from(METHODS))
-    endings = ENDINGS.get(method or "", ("weight", "weight_scale", "weight_scale_inv"))
-    tensors: dict[str, Value] = {}
-    for ending in endings:
-        if draw(st.integers(0, 9)):
-            dtype = draw(st.sampled_from([likely.get(ending, "F32")] * 9 + list(SIZES)))
-            shape = draw(dims)
-            n_bytes = int(np.prod(shape, dtype=np.int64)) * SIZES[dtype]
-            tensors[f"a.{ending}"] = Raw(dtype, shape, draw(st.sampled_from(FILLS)) * n_bytes)
-    return method, tensors
-
-
-FILLS = (b"\0", b"\1", b"\x7f", b"\xff")
+def changed_parts(draw: st.DrawFn) -> tuple[dict[str, Value], object]:
+    tensors, quantization = SOUND[draw(st.sampled_from(sorted(SOUND)))]
+    tensors = dict(tensors)
+    for name in draw(st.lists(st.sampled_from(sorted(tensors)), min_size=1, max_size=2)):
+        shape = list(raw(tensors[name]).shape)
+        kind = draw(st.sampled_from(["drop", "type", "fill", "size", "size", "turn", "more"]))
+        if kind == "drop":
+            del tensors[name]
+            break
+        if kind == "type":
+            tensors[name] = retyped(tensors[name], draw(st.sampled_from(sorted(SIZES))))
+        elif kind == "fill":
+            tensors[name] = filled(tensors[name], draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF])))
+        elif kind == "size" and shape:
+            i = draw(st.integers(0, len(shape) - 1))
+            shape[i] = draw(st.sampled_from([0, 1, shape[i] - 1, shape[i] + 1, shape[i] * 2]))
+            tensors[name] = reshaped(tensors[name], tuple(shape))
+        elif kind == "turn":
+            tensors[name] = reshaped(tensors[name], tuple(reversed(shape)))
+        elif kind == "more":
+            tensors[name] = reshaped(
+                tensors[name], draw(st.sampled_from([(*shape, 1), (1, *shape)]))
+            )
+    return tensors, quantization
 
 
 @pytest.fixture(scope="module")
@@ -594,15 +688,24 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("packed") / "fuzz"
 
 
-@given(case=checkpoints())
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
-def test_only_our_errors_come_out(shared: Path, case: tuple[str | None, dict[str, Value]]) -> None:
-    method, tensors = case
-    try:
-        found = opened(shared, tensors, {"quant_method": method} if method else None)
-        for tensor in found.tensors.values():
-            rows = tensor.rows
-            assert rows.read(0, rows.n_rows).shape == (rows.n_rows, rows.n_cols)
-            assert tensor.shape == () or rows.n_cols == tensor.shape[-1]
-    except QuantizeError:
-        return
+def read_all(folder: Path, tensors: dict[str, Value], quantization: object) -> None:
+    for tensor in opened(folder, tensors, quantization).tensors.values():
+        rows = tensor.rows
+        assert rows.read(0, rows.n_rows).shape == (rows.n_rows, rows.n_cols)
+        assert rows.read(rows.n_rows - 1, rows.n_rows).shape == (1, rows.n_cols)
+        if isinstance(rows, RawRows):
+            assert len(rows.read_raw(0, 1)) == rows.n_cols // 32 * 17
+
+
+@pytest.mark.parametrize("name", sorted(SOUND))
+def test_unchanged_parts_fit_together(shared: Path, name: str) -> None:
+    read_all(shared, *SOUND[name])
+
+
+@given(case=changed_parts())
+@settings(max_examples=N_CASES, deadline=None, derandomize=True, database=None)
+def test_only_our_errors_come_out_of_changed_parts(
+    shared: Path, case: tuple[dict[str, Value], object]
+) -> None:
+    with suppress(QuantizeError):
+        read_all(shared, *case)

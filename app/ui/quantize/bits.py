@@ -10,7 +10,8 @@ from app.ui.controls import button, label, set_text
 from app.ui.quantize.flow import Flow
 from app.ui.quantize.painting import bits_of, type_colors
 from app.ui.quantize.swatches import Swatch
-from app.ui.quantize.tensormap import Grid, TensorMap, grid_of
+from app.ui.quantize.tensorgrid import Grid, grid_of
+from app.ui.quantize.tensormap import TensorMap
 from app.ui.segmented import Segmented
 from app.ui.theme import px, theme
 from quantize.job import PlannedFile

@@ -155,7 +155,8 @@ class ChoiceCards(QWidget):
             return self.tr("Nothing chosen"), ""
         self.source.setToolTip(str(source))
         if plan is None:
-            return source.name, self.tr("Reading…") if self._draft.is_planning else ""
+            note = self.tr("Reading…") if self._draft.is_planning else str(source.parent)
+            return source.name, note
         note = self.tr("{type}, {size}, {n} tensors").format(
             type=plan.source_type, size=words.size(plan.source_bytes), n=words.count(plan.n_tensors)
         )

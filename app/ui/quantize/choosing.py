@@ -148,6 +148,9 @@ class Choosing(QWidget):
             lambda path: self.save_requested.emit(chosen, Path(path)),
         )
 
+    def focus_first(self) -> None:
+        self.table.setFocus() if self.table.isVisible() else self.empty.folder_button.setFocus()
+
     def _keep_in_view(self, index: QModelIndex) -> None:
         if index.isValid():
             area = self.table.visualRect(index)

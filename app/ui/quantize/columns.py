@@ -12,7 +12,7 @@ from app.ui import words
 from app.ui.controls import badge_width
 from app.ui.theme import BODY, CODE, SMALL, font, px
 
-tr = QCoreApplication.translate
+translate = QCoreApplication.translate
 NAME, COLUMN_GAP = 64, 24  # pixels of the drawings: where the names begin, and between columns
 _LEAST = (88, 66, 99, 166, 76, 76)
 _LONGEST_NAME = "IQ3_XXS"
@@ -42,27 +42,27 @@ class Columns:
 def headings() -> tuple[str, ...]:
     """Variant, file, bits, memory, fit, time, words."""
     return (
-        tr("VariantTable", "Variant"),
-        tr("VariantTable", "File"),
-        tr("VariantTable", "Bits per weight"),
-        tr("VariantTable", "Predicted memory"),
-        tr("VariantTable", "Fit"),
-        tr("VariantTable", "Time here"),
-        tr("VariantTable", "In words"),
+        translate("VariantTable", "Variant"),
+        translate("VariantTable", "File"),
+        translate("VariantTable", "Bits per weight"),
+        translate("VariantTable", "Predicted memory"),
+        translate("VariantTable", "Fit"),
+        translate("VariantTable", "Time here"),
+        translate("VariantTable", "In words"),
     )
 
 
 def fit_name(fit: Fit) -> str:
     names = {
-        Fit.FITS: tr("VariantTable", "Fits"),
-        Fit.TIGHT: tr("VariantTable", "Tight"),
-        Fit.DOES_NOT_FIT: tr("VariantTable", "Does not fit"),
+        Fit.FITS: translate("VariantTable", "Fits"),
+        Fit.TIGHT: translate("VariantTable", "Tight"),
+        Fit.DOES_NOT_FIT: translate("VariantTable", "Does not fit"),
     }
     return names[fit]
 
 
 def free_words(free_bytes: int) -> str:
-    return tr("VariantTable", "{size} free").format(size=words.size(free_bytes, 1))
+    return translate("VariantTable", "{size} free").format(size=words.size(free_bytes, 1))
 
 
 def measure() -> Columns:

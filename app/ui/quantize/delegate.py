@@ -33,7 +33,7 @@ from app.ui.theme import BODY, CODE, SMALL, font, px, theme
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 Index = QModelIndex | QPersistentModelIndex
-tr = QCoreApplication.translate
+translate = QCoreApplication.translate
 
 
 def toggle(model: VariantModel, index: Index) -> bool:
@@ -144,13 +144,13 @@ class VariantDelegate(QStyledItemDelegate):
 
 
 def words_for_bits(row: VariantRow) -> str:
-    return tr("VariantTable", "{n} bits").format(n=row.bpw)
+    return translate("VariantTable", "{n} bits").format(n=row.bpw)
 
 
 def memory_help(row: VariantRow) -> str:
     """Where the figure comes from; it is no measurement."""
     assert row.need is not None
-    text = tr(
+    text = translate(
         "VariantTable",
         "Predicted: {model} for the model, {context} for the context, {work} for work.\n"
         "Together {total}; {free} are free now. Measured when the model is loaded.",

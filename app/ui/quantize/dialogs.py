@@ -8,25 +8,25 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-tr = QCoreApplication.translate
+translate = QCoreApplication.translate
 OnChosen = Callable[[Path], object]
 
 
 def ask_for_folder(parent: QWidget, on_chosen: OnChosen) -> QFileDialog:
-    dialog = _dialog(parent, tr("QuantizeDialogs", "Choose a folder"), on_chosen)
+    dialog = _dialog(parent, translate("QuantizeDialogs", "Choose a folder"), on_chosen)
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.open()
     return dialog
 
 
 def ask_for_gguf(parent: QWidget, on_chosen: OnChosen) -> QFileDialog:
-    dialog = _dialog(parent, tr("QuantizeDialogs", "Choose a GGUF file"), on_chosen)
-    return _open_for_file(dialog, tr("QuantizeDialogs", "Models (*.gguf)"))
+    dialog = _dialog(parent, translate("QuantizeDialogs", "Choose a GGUF file"), on_chosen)
+    return _open_for_file(dialog, translate("QuantizeDialogs", "Models (*.gguf)"))
 
 
 def ask_for_matrix(parent: QWidget, on_chosen: OnChosen) -> QFileDialog:
-    dialog = _dialog(parent, tr("QuantizeDialogs", "Choose an importance matrix"), on_chosen)
-    kinds = tr("QuantizeDialogs", "Importance matrices (*.imatrix *.gguf *.dat)")
+    dialog = _dialog(parent, translate("QuantizeDialogs", "Choose an importance matrix"), on_chosen)
+    kinds = translate("QuantizeDialogs", "Importance matrices (*.imatrix *.gguf *.dat)")
     return _open_for_file(dialog, kinds)
 
 
@@ -42,7 +42,7 @@ def ask_where_to_save(parent: QWidget, title: str, name: str, on_chosen: OnChose
 
 def _open_for_file(dialog: QFileDialog, kinds: str) -> QFileDialog:
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-    dialog.setNameFilters([kinds, tr("QuantizeDialogs", "All files (*)")])
+    dialog.setNameFilters([kinds, translate("QuantizeDialogs", "All files (*)")])
     dialog.open()
     return dialog
 

@@ -23,6 +23,7 @@ class Draft(QObject):
         super().__init__()
         self._job = job
         self._n_ctx = n_ctx
+        self._context_bytes = 0
         self._ticked: set[str] | None = None  # None: as recommended
         self.source: Path | None = None
         self.out_dir = self.usual_dir = out_dir
@@ -119,8 +120,7 @@ class Draft(QObject):
         return self.plan is not None and file.size_bytes > self.plan.disk_free_bytes
 
     def need_of(self, file: PlannedFile) -> MemoryNeed:
-        context = predict_context(((t.name, t.shape) for t in file.tensors), self._n_ctx)
-        return predict_need(file.size_bytes, context)
+        return predict_need(file.size_bytes, self._context_bytes)
 
     def fit_of(self, file: PlannedFile) -> Fit:
         assert self.plan is not None
@@ -130,6 +130,9 @@ class Draft(QObject):
 
     def _on_planned(self, plan: Plan) -> None:
         self.plan, self.is_planning = plan, False
+        tensors = plan.files[0].tensors if plan.files else ()  # alike in all files, but for types
+        shapes = ((tensor.name, tensor.shape) for tensor in tensors)
+        self._context_bytes = predict_context(shapes, self._n_ctx)
         self.changed.emit()
 
     def _on_failed(self, _error: object) -> None:

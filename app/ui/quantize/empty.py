@@ -30,8 +30,8 @@ class EmptyCard(Surface):
     def _lay_out(self) -> None:
         sentence = self.tr(
             "Choose a model's original weights: the folder with its .safetensors files and "
-            "config.json, as it was downloaded. Nibble makes smaller files of them, here, and says "
-            "before it starts how large they are, what memory they take and how long it lasts."
+            "config.json, as it was downloaded. Before anything is made you see how large the "
+            "files get, what memory they take and how long it lasts."
         )
         other = self.tr("A GGUF file will do too, best one in F16 or BF16. Or drop either here.")
         middle = Qt.AlignmentFlag.AlignHCenter

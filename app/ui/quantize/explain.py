@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui.controls import Hairline, Surface, label
 from app.ui.theme import px, theme
+
+_MAX_PX = 760
 
 
 class Explain(Surface):
@@ -13,10 +15,15 @@ class Explain(Surface):
 
     def __init__(self) -> None:
         super().__init__("sidebar")
-        self._column = QVBoxLayout()
+        self._texts = QWidget()
+        self._column = QVBoxLayout(self._texts)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._row = QHBoxLayout()
+        self._row.addWidget(self._texts, 1_000)
+        self._row.addStretch(1)
         texts = (
             self.tr(
-                "A model is millions of numbers, published with 16 bits each. Quantizing writes "
+                "A model is billions of numbers, published with 16 bits each. Quantizing writes "
                 "them with 8, 6 or 4 bits: the file and the memory it needs shrink by half or "
                 "more, answers come faster, and a little accuracy is lost."
             ),
@@ -35,14 +42,13 @@ class Explain(Surface):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        outer.addLayout(self._column)
+        outer.addLayout(self._row)
         outer.addWidget(Hairline())
         theme().changed.connect(self._place)
         self._place()
         self.hide()
 
     def _place(self) -> None:
-        self._column.setContentsMargins(px(24), px(16), px(24), px(16))
+        self._row.setContentsMargins(px(24), px(16), px(24), px(16))
         self._column.setSpacing(px(8))
-        for place in range(self._column.count()):
-            self._column.itemAt(place).widget().setMaximumWidth(px(760))
+        self._texts.setMaximumWidth(px(_MAX_PX))

@@ -19,6 +19,10 @@ class Flow(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
+    @property
+    def items(self) -> list[QWidget]:
+        return self._items
+
     def add(self, widget: QWidget) -> None:
         widget.setParent(self)
         widget.show()

@@ -80,8 +80,8 @@ class Footer(Surface):
     def _show_figures(self) -> None:
         plan, chosen = self._draft.plan, self._draft.chosen
         if plan is None or not chosen:
-            hint = self.tr("Tick the files you want") if plan is not None else ""
-            self.files.show_words(self.tr("No files"), hint)
+            nothing = self.tr("No files") if plan is not None else ""
+            self.files.show_words(nothing, self.tr("Tick the files you want"))
             self.time.show_words("", "")
             self.memory.show_words("", "")
             return
@@ -100,7 +100,7 @@ class Footer(Surface):
         with_matrix = plan.imatrix_seconds > 0
         meaning = self.tr("predicted, with the matrix") if with_matrix else self.tr("predicted")
         self.time.show_words(words.duration(sums.seconds) if sums.seconds else "", meaning)
-        self.memory.show_words(words.size(plan.peak_memory_bytes), self.tr("of memory at the peak"))
+        self.memory.show_words(words.size(plan.peak_memory_bytes), self.tr("of memory at most"))
 
     def _place(self) -> None:
         stacked = self.width() < px(_STACKED_PX)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-tr = QCoreApplication.translate
+translate = QCoreApplication.translate
 _WORDS = {
     "Q8_0": "Almost no loss. The safe choice where memory allows",
     "Q6_K": "Hardly any loss",

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 from app import paths
 from app.core import settings as s
 from app.core.hardware import Hardware
 from app.jobs.engine import EngineJob, EngineState
-from app.jobs.quantize import QuantizeJob, Run
+from app.jobs.quantize import QuantizeJob
 from app.jobs.quantizelink import ClientFactory
+from app.jobs.quantizerun import Run
 from app.quantizer import QuantizerClient
 from app.ui import words
 from app.ui.prefs import Prefs
@@ -48,8 +50,13 @@ class Quantizing(QObject):
         self._on_engine(engine.state)
 
     def inspect(self, path: Path) -> InspectDialog:
+        """Open a window on the model file at `path`; it may be closed before it is filled."""
         dialog = InspectDialog(self._window, path)
-        self.job.inspect(path, dialog.show_inspection, dialog.show_error)
+        self.job.inspect(
+            path,
+            lambda facts: isValid(dialog) and dialog.show_facts(facts),
+            lambda error: isValid(dialog) and dialog.show_error(error),
+        )
         dialog.open()
         return dialog
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
-from app.jobs.quantize import QuantizeJob, Run
+from app.jobs.quantize import QuantizeJob
+from app.jobs.quantizerun import Run
 from app.ui import words
 from app.ui.controls import Hairline, button
 from app.ui.quantize.choosing import Choosing
@@ -109,7 +110,7 @@ class QuantizePage(QWidget):
         self.choosing.trouble.hide()
         self._show(self.choosing)
         self.draft.set_source(path.parent if path.suffix in _PARTS else path)
-        self.choosing.table.setFocus()
+        self.choosing.focus_first()
 
     def _make(self) -> None:
         chosen = self.draft.chosen
@@ -118,7 +119,6 @@ class QuantizePage(QWidget):
             self._began = time.monotonic()
             self._job.start(self.draft.job_for(chosen))
             self._show(self.running)
-            self.pause_button.setFocus()
 
     def _turn_pause(self) -> None:
         if self._job.run is not None:
@@ -185,6 +185,8 @@ class QuantizePage(QWidget):
     # --- what is shown ------------------------------------------------------------------------
 
     def _show(self, view: QWidget) -> None:
+        focused = QApplication.focusWidget()
+        has_focus = focused is not None and self.isAncestorOf(focused)
         self._stack.setCurrentWidget(view)
         running, results = view is self.running, view is self.results
         self.explain_button.setVisible(not running and not results)
@@ -193,6 +195,17 @@ class QuantizePage(QWidget):
         self.cancel_button.setVisible(running)
         self.more_button.setVisible(results)
         self._show_note()
+        if has_focus:
+            self._focus_view()
+
+    def _focus_view(self) -> None:
+        """What had the focus is gone: the next step takes it."""
+        first = {
+            self.choosing: self.choosing.focus_first,
+            self.running: self.pause_button.setFocus,
+            self.results: self.results.focus_first,
+        }
+        first[self.view]()
 
     @property
     def view(self) -> QWidget:

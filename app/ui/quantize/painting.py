@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from app.core.fit import MemoryNeed
 from app.ui.theme import px, theme, tokens
+from quantize.types import GgmlType
 
 
 def paint_checkbox(painter: QPainter, area: QRect, *, ticked: bool, enabled: bool) -> None:
@@ -97,8 +98,6 @@ _PLAIN = ("F64", "F32", "F16", "BF16")
 
 def bits_of(type_name: str) -> float:
     """Bits per weight of a ggml type, 0 where it is not known."""
-    from quantize.types import GgmlType
-
     return GgmlType[type_name].bpw if type_name in GgmlType.__members__ else 0.0
 
 
@@ -129,7 +128,3 @@ def text_on(ground: QColor) -> QColor:
     )
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return QColor("#000000") if luminance > 0.179 else QColor("#FFFFFF")
-
-
-def fill_brush(color: QColor) -> QBrush:
-    return QBrush(color)

@@ -66,19 +66,20 @@ def places(mode: Mode, row: QRect, columns: Columns) -> Places:
 
 
 def _narrow(row: QRect, columns: Columns) -> Places:
-    """Name, size, bits and fit; the bar and the time; the words."""
+    """Name, size, bits and fit; the bar and the time; the words. For want of room no time."""
     end = row.width() - px(_MARGIN)
     lines = [QRect(row.x(), row.y() + px(y), row.width(), px(h)) for y, h in _NARROW_LINES]
     badge = end - max(columns.badge, columns.time)
     file = px(NAME) + columns.name + columns.file
+    fits = file + px(_GAP) <= badge
     return Places(
         check=_square(lines[0]),
         name=_between(lines[0], px(NAME), px(NAME) + columns.name),
         file=_between(lines[0], px(NAME) + columns.name, file),
         bpw=_between(lines[0], file, min(file + columns.bpw, badge - px(_GAP))),
         bar=_between(lines[1], px(NAME), badge - px(_GAP)),
-        badge=_between(lines[0], badge, end),
-        time=_between(lines[1], badge, end),
+        badge=_between(lines[0 if fits else 1], badge, end),
+        time=_between(lines[1], badge, end if fits else badge),
         words=_between(lines[2], px(NAME), end),
     )
 

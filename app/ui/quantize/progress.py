@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
-from app.jobs.quantize import Run
+from app.jobs.quantizerun import Run
 from app.ui import words
 from quantize.job import FileDone, PlannedFile
 
-
-def tr(text: str) -> str:
-    return QCoreApplication.translate("QuantizeProgress", text)
+translate = QCoreApplication.translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,44 +59,54 @@ def progress_of(run: Run) -> Progress:
 def _count(run: Run, n_done: int) -> str:
     """What is counted at the moment."""
     if run.matrix is not None and run.matrix.step == "copy":
-        return tr("First a working copy, from which the importance matrix is made")
-    if run.matrix is not None:
-        return tr("Importance matrix, part {n} of {total} of the text").format(
-            n=words.count(run.matrix.n_done), total=words.count(run.matrix.n_total)
+        return translate(
+            "QuantizeProgress", "First a working copy, from which the importance matrix is made"
         )
+    if run.matrix is not None:
+        return translate(
+            "QuantizeProgress", "Importance matrix, part {n} of {total} of the text"
+        ).format(n=words.count(run.matrix.n_done), total=words.count(run.matrix.n_total))
     if run.tensor is None:
         return ""
-    return tr("tensor {n} of {total}").format(
+    return translate("QuantizeProgress", "tensor {n} of {total}").format(
         n=words.count(n_done), total=words.count(run.tensor.n_tensors)
     )
 
 
 def _headline(run: Run) -> str:
     if run.is_cancelling:
-        return tr("Cancelling…")
+        return translate("QuantizeProgress", "Cancelling…")
     if run.paused_by_user:
-        return tr("Paused")
+        return translate("QuantizeProgress", "Paused")
     if run.paused_by_chat:
-        return tr("Paused while the chat answers")
+        return translate("QuantizeProgress", "Paused while the chat answers")
     seconds = seconds_left(run)
     if seconds is None:
-        return tr("Starting…")
+        return translate("QuantizeProgress", "Starting…")
     return (
-        tr("{time} left").format(time=words.duration(seconds)) if seconds >= 1 else tr("Finishing…")
+        translate("QuantizeProgress", "{time} left").format(time=words.duration(seconds))
+        if seconds >= 1
+        else translate("QuantizeProgress", "Finishing…")
     )
 
 
 def _sentence(run: Run) -> str:
     if run.is_cancelling:
-        return tr("Nothing half-written stays.")
+        return translate("QuantizeProgress", "Nothing half-written stays.")
     if run.paused_by_user:
-        return tr("What is done is kept. Resume whenever you like.")
+        return translate("QuantizeProgress", "What is done is kept. Resume whenever you like.")
     if run.paused_by_chat:
-        return tr("It goes on by itself.")
+        return translate("QuantizeProgress", "It goes on by itself.")
     n = len(run.plan.files) if run.plan else len(run.job.types)
-    text = tr("Each tensor is read once and goes into all {n} files. You can go on chatting.")
+    text = translate(
+        "QuantizeProgress",
+        "Each tensor is read once and goes into all {n} files. You can go on chatting.",
+    )
     if n == 1:
-        text = tr("Each tensor is read, made smaller and written. You can go on chatting.")
+        text = translate(
+            "QuantizeProgress",
+            "Each tensor is read, made smaller and written. You can go on chatting.",
+        )
     return text.format(n=words.count(n))
 
 
@@ -134,7 +142,9 @@ def _whole_seconds(planned: float, run: Run) -> float:
 def _speed(run: Run) -> str:
     if run.latest is None or run.matrix is not None or run.is_paused:
         return ""
-    return tr("{n} MB/s read").format(n=words.decimal(run.latest.mb_per_s, 0))
+    return translate("QuantizeProgress", "{n} MB/s read").format(
+        n=words.decimal(run.latest.mb_per_s, 0)
+    )
 
 
 def _files(run: Run, n_done: int) -> tuple[FileProgress, ...]:

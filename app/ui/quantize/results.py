@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.jobs.quantize import Run
+from app.jobs.quantizerun import Run
 from app.ui import words
 from app.ui.controls import ElidedLabel, IconButton, IconLabel, Surface, button, label
 from app.ui.quantize.flow import Flow
@@ -94,6 +94,7 @@ class ResultCard(Surface):
             result.setAccessibleName(f"{text}: {self.done.type}")
             result.clicked.connect(lambda _=False, act=act: act())
             self._buttons.add(result)
+        self.chat_button = self._buttons.items[0]
 
     def _show_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._path.parent)))
@@ -157,4 +158,4 @@ class Results(Scrolled):
 
     def focus_first(self) -> None:
         if self.cards:
-            self.cards[0].setFocus()
+            self.cards[0].chat_button.setFocus()

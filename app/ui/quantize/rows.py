@@ -9,13 +9,12 @@ from PySide6.QtCore import QAbstractListModel, QCoreApplication, QModelIndex, Qt
 from app.core.fit import Fit, MemoryNeed
 from app.ui import words
 from app.ui.quantize.columns import fit_name
-from app.ui.quantize.draft import Draft
+from app.ui.quantize.draft import NONE, Draft
 from app.ui.quantize.ladder import words_of
-from app.ui.words import translate
 from quantize.job import PlannedFile
 
 RowRole = Qt.ItemDataRole.UserRole + 1
-tr = QCoreApplication.translate
+translate = QCoreApplication.translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +53,18 @@ class VariantRow:
         """The whole row for a screen reader."""
         parts = [self.type]
         if self.is_recommended:
-            parts.append(tr("VariantRows", "recommended"))
+            parts.append(translate("VariantRows", "recommended"))
         if self.file is not None:
-            parts += [self.size, tr("VariantRows", "{n} bits per weight").format(n=self.bpw)]
+            parts += [self.size, translate("VariantRows", "{n} bits per weight").format(n=self.bpw)]
             parts += [self.memory_words, self.fit_name]
-            parts.append(tr("VariantRows", "{time} predicted").format(time=self.time))
+            parts.append(translate("VariantRows", "{time} predicted").format(time=self.time))
         return ", ".join([*(part for part in parts if part), self.problem or self.words])
 
     @property
     def memory_words(self) -> str:
         if self.need is None:
             return ""
-        return tr("VariantRows", "{need} of {free} memory, predicted").format(
+        return translate("VariantRows", "{need} of {free} memory, predicted").format(
             need=words.size(self.need.total_bytes), free=words.size(self.free_bytes, 1)
         )
 
@@ -104,13 +103,19 @@ def _facts(draft: Draft, file: PlannedFile) -> dict[str, object]:
 
 
 def _problem(draft: Draft, file: PlannedFile) -> str:
+    if file.problem is not None and file.needs_imatrix and draft.imatrix == NONE:
+        return translate(
+            "VariantRows", "Needs an importance matrix: choose Automatic or a file above."
+        )
     if file.problem is not None:
-        hint = f" {translate(file.hint)}" if file.hint else ""
-        return translate(file.problem) + hint
+        hint = f" {words.translate(file.hint)}" if file.hint else ""
+        return words.translate(file.problem) + hint
     if draft.exceeds_disk(file):
         assert draft.plan is not None
         free = words.size(draft.plan.disk_free_bytes)
-        return tr("VariantRows", "Too big for the disk, where {free} are free.").format(free=free)
+        return translate("VariantRows", "Too big for the disk, where {free} are free.").format(
+            free=free
+        )
     return ""
 
 

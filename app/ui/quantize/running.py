@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.jobs.quantize import Run
+from app.jobs.quantizerun import Run
 from app.ui import words
 from app.ui.bars import SegmentBar
 from app.ui.controls import ElidedLabel, Hairline, button, label, set_text

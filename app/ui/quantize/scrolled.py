@@ -35,7 +35,8 @@ class Margin(QWidget):
         self._column = QVBoxLayout(self)
         self._column.addWidget(content)
         content.installEventFilter(self)
-        self.setVisible(not content.isHidden())
+        if content.isHidden():  # shown, it would be a window until it has a parent
+            self.hide()
         theme().changed.connect(self._place)
         self._place()
 

@@ -1,0 +1,278 @@
+"""What a job will make and take, before any work: exact sizes, predicted time and peak memory.
+
+Sizes come from the same choices and the same header that the writer uses, so they are right to the
+byte. Times are predicted from a second of trying (`calibrate`). What is in the way is said here,
+with what would fit, and not an hour into the work.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from quantize import calibrate
+from quantize.calibrate import Speeds
+from quantize.gguf_writer import EXISTS, EXISTS_HINT, header_bytes, lay_out, padded, tensor_bytes
+from quantize.imatrix import Imatrix
+from quantize.job import Job, Plan, PlannedFile, PlannedTensor
+from quantize.messages import QT_TRANSLATE_NOOP, Message
+from quantize.model import Model
+from quantize.onepass import BLOCK_ELEMENTS, BLOCKS_AHEAD_PER_THREAD
+from quantize.recipe import Choice, choose_types, output_metadata
+from quantize.types import FileType, GgmlType
+from quantize.variants import parse_type
+
+_FLOAT_TYPES = (GgmlType.F32, GgmlType.F16, GgmlType.BF16)
+_MATRIX_TOKENS = 25_000
+_PROMPT_EFFICIENCY = 0.6  # of what numpy's matrix product reaches, seen on x86-64 with Q8_0
+_MATRIX_CONTEXT_BYTES = 300 * 1024**2
+_HISTORY_BYTES = 512  # keys on the file's making, which name a matrix that is not there yet
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A file before its place is judged."""
+
+    file_type: FileType
+    path: Path
+    choices: tuple[Choice, ...]
+    size_bytes: int
+
+    @property
+    def fallbacks(self) -> int:
+        return sum(bool(choice.wanted) for choice in self.choices)
+
+
+def make_plan(model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -> Plan:
+    """The plan of `job` for `model`. Raises UnsupportedError for types and options that cannot be.
+
+    `work_dir` takes llama.cpp's header-only file for a moment.
+    """
+    n_threads = job.n_threads or default_threads()
+    has_imatrix = job.imatrix != "none"
+    drafts = [_draft(model, job, kind, has_imatrix, work_dir) for kind in _types(job)]
+    copy = _working_copy(model, job, drafts, work_dir)
+    everything = [*drafts, *([copy] if copy else [])]
+    speeds = _speeds(model, everything, n_threads, has_imatrix)
+    out_dir = Path(job.out_dir)
+    disk_free = _disk_free(out_dir)
+    peak_disk = sum(draft.size_bytes for draft in everything)
+    matrix_seconds = _matrix_seconds(model, copy, speeds) if job.imatrix == "auto" else 0.0
+    return Plan(
+        source=job.source,
+        name=model.name,
+        architecture=model.architecture,
+        source_type=model.source_type,
+        source_bytes=model.source_bytes,
+        n_params=model.n_params,
+        n_tensors=len(drafts[0].choices),
+        files=tuple(_planned(model, job, draft, speeds) for draft in drafts),
+        out_dir=job.out_dir,
+        n_threads=n_threads,
+        seconds=_seconds([draft.choices for draft in drafts], speeds) + matrix_seconds,
+        imatrix=job.imatrix,
+        imatrix_seconds=matrix_seconds,
+        peak_disk_bytes=peak_disk,
+        disk_free_bytes=disk_free,
+        peak_memory_bytes=_peak_memory(job, everything, n_threads),
+        memory_free_bytes=psutil.virtual_memory().available,
+        warnings=(*model.warnings, *_warnings(model, drafts)),
+        problems=_problems(drafts, peak_disk, disk_free),
+    )
+
+
+def default_threads() -> int:
+    """All physical cores, one fewer from four up, so that the computer stays usable."""
+    n_cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return n_cores - 1 if n_cores >= 4 else n_cores
+
+
+def file_stem(model: Model) -> str:
+    """The model's name as a file can have it on every system."""
+    kept = "".join(c if c.isalnum() or c in "-_.+ " else "_" for c in model.name).strip(" .")
+    return kept[:120] or "model"
+
+
+def _types(job: Job) -> tuple[FileType, ...]:
+    return tuple(dict.fromkeys(parse_type(name) for name in job.types))
+
+
+def _draft(
+    model: Model, job: Job, kind: FileType, has_imatrix: bool, work_dir: Path
+) -> _Draft:
+    choices = choose_types(model, kind, job.recipe, has_imatrix, work_dir)
+    path = Path(job.out_dir) / f"{file_stem(model)}-{kind.name}.gguf"
+    return _Draft(kind, path, choices, _file_bytes(model, job, kind, choices))
+
+
+def _file_bytes(model: Model, job: Job, kind: FileType, choices: Sequence[Choice]) -> int:
+    from quantize.origin import history
+
+    metadata = output_metadata(model, kind, job.recipe) | history(model.path, None)
+    layout = lay_out((choice.name, choice.weight.shape, choice.type) for choice in choices)
+    return len(header_bytes(metadata, layout)) + layout[-1].offset + padded(layout[-1].n_bytes)
+
+
+def _working_copy(
+    model: Model, job: Job, drafts: Sequence[_Draft], work_dir: Path
+) -> _Draft | None:
+    """The file that the importance matrix is measured on, unless it was asked for anyway."""
+    kind = FileType.BF16 if job.imatrix_precision == "bf16" else FileType.Q8_0
+    if job.imatrix != "auto" or any(draft.file_type is kind for draft in drafts):
+        return None
+    return _draft(model, job, kind, False, work_dir)
+
+
+def _speeds(
+    model: Model, drafts: Sequence[_Draft], n_threads: int, has_imatrix: bool
+) -> Speeds:
+    types = {choice.type for draft in drafts for choice in draft.choices}
+    return calibrate.measure(types, model.weights, n_threads, has_imatrix)
+
+
+def _planned(model: Model, job: Job, draft: _Draft, speeds: Speeds) -> PlannedFile:
+    n_bytes = sum(tensor_bytes(c.weight.shape, c.type) for c in draft.choices)
+    n_elements = sum(choice.weight.n_elements for choice in draft.choices)
+    problem, hint = _in_the_way(model, job, draft)
+    return PlannedFile(
+        type=draft.file_type.name,
+        path=str(draft.path),
+        size_bytes=draft.size_bytes,
+        bpw=n_bytes * 8 / n_elements,
+        seconds=_seconds([draft.choices], speeds),
+        needs_imatrix=any(choice.requires_imatrix for choice in draft.choices),
+        n_fallback=draft.fallbacks,
+        tensors=tuple(_planned_tensor(choice) for choice in draft.choices),
+        problem=problem,
+        hint=hint,
+    )
+
+
+def _planned_tensor(choice: Choice) -> PlannedTensor:
+    return PlannedTensor(
+        name=choice.name,
+        shape=choice.weight.shape,
+        source_type=choice.weight.type.name,
+        type=choice.type.name,
+        size_bytes=tensor_bytes(choice.weight.shape, choice.type),
+        wanted=choice.wanted,
+        reason=choice.reason,
+    )
+
+
+def _in_the_way(
+    model: Model, job: Job, draft: _Draft
+) -> tuple[Message | None, Message | None]:
+    """Why the file cannot be made, and the way on."""
+    if os.path.lexists(draft.path):
+        if model.path.exists() and draft.path.exists() and draft.path.samefile(model.path):
+            return _IS_SOURCE.fill(name=draft.path.name), _IS_SOURCE_HINT
+        return EXISTS.fill(name=draft.path.name), EXISTS_HINT
+    if job.imatrix == "none":
+        for choice in draft.choices:
+            if choice.requires_imatrix:
+                return _BLIND.fill(type=draft.file_type.name), _BLIND_HINT
+    if _requantized([draft]) and not job.recipe.allow_requantize:
+        return _REQUANTIZES.fill(type=model.source_type), _REQUANTIZES_HINT
+    return None, None
+
+
+def _requantized(drafts: Sequence[_Draft]) -> int:
+    """How many tensors lose twice: quantized in the source, and in another type in the file."""
+    return sum(
+        choice.weight.type not in _FLOAT_TYPES and choice.type is not choice.weight.type
+        for draft in drafts
+        for choice in draft.choices
+    )
+
+
+def _warnings(model: Model, drafts: Sequence[_Draft]) -> tuple[Message, ...]:
+    if _requantized(drafts):
+        return (_LOSES_TWICE.fill(type=model.source_type),)
+    return ()
+
+
+def _problems(
+    drafts: Sequence[_Draft], peak_disk: int, disk_free: int
+) -> tuple[Message, ...]:
+    if peak_disk <= disk_free:
+        return ()
+    fitting = [draft for draft in drafts if draft.size_bytes <= disk_free]
+    sizes = {"need": _size(peak_disk), "free": _size(disk_free)}
+    if not fitting:
+        smallest = min(drafts, key=lambda draft: draft.size_bytes)
+        one = {"type": smallest.file_type.name, "size": _size(smallest.size_bytes)}
+        return (_DISK_NONE.fill(**sizes, **one),)
+    largest = max(fitting, key=lambda draft: draft.size_bytes)
+    one = {"type": largest.file_type.name, "size": _size(largest.size_bytes)}
+    return (_DISK_ONE.fill(**sizes, **one),)
+
+
+def _seconds(files: Sequence[Sequence[Choice]], speeds: Speeds) -> float:
+    """One pass that makes `files`: read once, encode each type of a tensor once, write all."""
+    elements: Counter[GgmlType] = Counter()
+    n_read = n_written = 0
+    for choices in zip(*files, strict=True):
+        weight = choices[0].weight
+        n_read += weight.n_elements
+        for type_ in {choice.type for choice in choices}:
+            elements[type_] += weight.n_elements
+        n_written += sum(tensor_bytes(weight.shape, choice.type) for choice in choices)
+    encoding = sum(n / speeds.encode[type_] for type_, n in elements.items())
+    return encoding + n_read / speeds.read + n_written / speeds.write_bytes_per_s
+
+
+def _matrix_seconds(model: Model, copy: _Draft | None, speeds: Speeds) -> float:
+    reading = 2.0 * model.n_params * _MATRIX_TOKENS / (speeds.flops * _PROMPT_EFFICIENCY)
+    return reading + (_seconds([copy.choices], speeds) if copy else 0.0)
+
+
+def _peak_memory(job: Job, drafts: Sequence[_Draft], n_threads: int) -> int:
+    """What this process holds now, the blocks under way, and the model a matrix is measured on."""
+    encoded = sum(max(c.type.bpw for c in draft.choices) / 8 for draft in drafts)
+    ahead = BLOCKS_AHEAD_PER_THREAD * encoded
+    blocks = n_threads * BLOCK_ELEMENTS * (4 + 4 + ahead)
+    now = psutil.Process().memory_info().rss
+    matrix = drafts[-1].size_bytes + _MATRIX_CONTEXT_BYTES if job.imatrix == "auto" else 0
+    return now + round(max(blocks, matrix))
+
+
+def _disk_free(folder: Path) -> int:
+    """Of the disk that `folder` is on, or will be."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
+_IS_SOURCE = QT_TRANSLATE_NOOP("plan", "{name} is the source itself.")
+_IS_SOURCE_HINT = QT_TRANSLATE_NOOP("plan", "Choose another folder for the result.")
+_BLIND = QT_TRANSLATE_NOOP("plan", "{type} needs an importance matrix.")
+_BLIND_HINT = QT_TRANSLATE_NOOP(
+    "plan", "Let Nibble make one (--imatrix auto), or choose a larger type."
+)
+_REQUANTIZES = QT_TRANSLATE_NOOP("plan", "The source is quantized already ({type}).")
+_REQUANTIZES_HINT = QT_TRANSLATE_NOOP(
+    "plan", "Take the original weights, or allow the double loss (--allow-requantize)."
+)
+_LOSES_TWICE = QT_TRANSLATE_NOOP(
+    "plan",
+    "The source is quantized already ({type}): the loss of both steps adds up, and the result is"
+    " worse than one made from the original weights.",
+)
+_DISK_NONE = QT_TRANSLATE_NOOP(
+    "plan", "Needs {need} of disk, {free} free; even {type} alone takes {size}."
+)
+_DISK_ONE = QT_TRANSLATE_NOOP(
+    "plan", "Needs {need} of disk, {free} free; {type} alone ({size}) would fit."
+)
