@@ -224,8 +224,7 @@ def _plan_text(plan: j.Plan) -> str:
 
 def _file_text(file: j.PlannedFile, n_tensors: int) -> str:
     text = (
-        f"{file.type:<10} {_size(file.size_bytes):>9} {file.bpw:>5.2f}"
-        f" {_duration(file.seconds):>9}"
+        f"{file.type:<10} {_size(file.size_bytes):>9} {file.bpw:>5.2f} {_duration(file.seconds):>9}"
     )
     if file.n_fallback:
         text += f"  {file.n_fallback} of {n_tensors} tensors"

@@ -91,6 +91,11 @@ _PARENT_KEYS = (
 )
 
 
+def folder_name(folder: Path) -> str:
+    """What to call the model in `folder` and the files made of it."""
+    return _folder_id(folder).rsplit("/", 1)[-1]
+
+
 def general(folder: Path, config: Config, weights: Sequence[Weight]) -> dict[str, MetadataValue]:
     """The keys that follow `general.type`, in the official order. Raises nothing."""
     n_params = sum(weight.n_elements for weight in weights)
@@ -120,7 +125,7 @@ def _names(folder: Path, config: Config, card: Mapping[str, Any], n_params: int)
     if _is_text(path) and path.count("/") <= 1:
         _complete(names, parse_model_id(path, n_params))
     _complete(names, parse_model_id(_folder_id(folder), n_params))
-    names["name"] = names["name"] or folder.name
+    names["name"] = names["name"] or folder_name(folder)
     return names
 
 

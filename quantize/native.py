@@ -88,3 +88,31 @@ def dequantize_rows(type_: GgmlType, data: bytes, n_rows: int, n_cols: int) -> F
         return out
     _ggml.ggml_get_type_traits(int(type_)).contents.to_float(data, out.ctypes.data, out.size)
     return out
+
+
+_ggml.ggml_op_name.restype = ctypes.c_char_p
+_ggml.ggml_op_name.argtypes = [ctypes.c_int]
+_ggml.ggml_backend_buffer_is_host.restype = ctypes.c_bool
+_ggml.ggml_backend_buffer_is_host.argtypes = [ctypes.c_void_p]
+_ggml.ggml_backend_tensor_get.restype = None
+_ggml.ggml_backend_tensor_get.argtypes = [
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
+]
+_N_OPS = 64  # fewer than GGML_OP_COUNT, which ggml_op_name does not check
+
+
+def op_number(name: str) -> int:
+    """The number this build gives to the operation `name` ("MUL_MAT"): it is no part of an API."""
+    return next(op for op in range(_N_OPS) if _ggml.ggml_op_name(op) == name.encode())
+
+
+def is_on_host(buffer: int | None) -> bool:
+    """Whether a tensor in `buffer` can be read in place."""
+    return not buffer or bool(_ggml.ggml_backend_buffer_is_host(buffer))
+
+
+def copy_from_device(tensor: int, n_bytes: int) -> ctypes.Array[ctypes.c_char]:
+    """The first `n_bytes` of the tensor at address `tensor`, from whatever memory it is in."""
+    data = ctypes.create_string_buffer(n_bytes)
+    _ggml.ggml_backend_tensor_get(tensor, data, 0, n_bytes)
+    return data

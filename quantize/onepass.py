@@ -176,8 +176,8 @@ def _check_finite(source: Path, weight: Weight, rows: F32Array, first_row: int) 
 
 def _as_type(type_: GgmlType, rows: F32Array, importance: F32Array | None) -> memoryview:
     if type_ is GgmlType.F32:
-        return memoryview(rows).cast("B")
-    return memoryview(native.quantize_rows(type_, rows, importance))
+        return memoryview(rows.view(np.uint8).reshape(-1).data)
+    return memoryview(native.quantize_rows(type_, rows, importance).data)
 
 
 def _in_order(

@@ -30,10 +30,9 @@ from quantize.job import (
     Progress,
     TensorDone,
 )
-from quantize.model import Model
 from quantize.onepass import Target, choice_bytes
 from quantize.origin import history
-from quantize.plan import default_threads, make_plan
+from quantize.plan import default_threads, file_stem, make_plan
 from quantize.recipe import Choice, choose_types, output_metadata
 from quantize.sources import open_source
 from quantize.types import FileType
@@ -112,7 +111,7 @@ class _Work:
         self._n_threads = 0
 
     def plan(self) -> Plan:
-        plan = make_plan(self._model, self._job, self._imatrix, self._temporary)
+        plan = make_plan(self._model, self._job, self._temporary)
         self._paths = {parse_type(file.type): Path(file.path) for file in plan.files}
         self._n_threads = plan.n_threads
         return plan
@@ -147,7 +146,7 @@ class _Work:
         return tuple(t for t in self._types if t is not kind)
 
     def _collect(self, copy: Path) -> Imatrix:
-        out = Path(self._job.out_dir) / f"{_file_stem(self._model)}.imatrix"
+        out = Path(self._job.out_dir) / f"{file_stem(self._model)}.imatrix"
         imatrix = imatrix_collect.make_matrix(
             copy, out, n_threads=self._n_threads, emit=self._emit, control=self._control
         )
@@ -214,9 +213,4 @@ class _Work:
         )
 
     def _out_path(self, kind: FileType) -> Path:
-        return Path(self._job.out_dir) / f"{_file_stem(self._model)}-{kind.name}.gguf"
-
-
-def _file_stem(model: Model) -> str:
-    return model.name
-
+        return Path(self._job.out_dir) / f"{file_stem(self._model)}-{kind.name}.gguf"

@@ -19,7 +19,6 @@ import psutil
 from quantize import calibrate
 from quantize.calibrate import Speeds
 from quantize.gguf_writer import EXISTS, EXISTS_HINT, header_bytes, lay_out, padded, tensor_bytes
-from quantize.imatrix import Imatrix
 from quantize.job import Job, Plan, PlannedFile, PlannedTensor
 from quantize.messages import QT_TRANSLATE_NOOP, Message
 from quantize.model import Model
@@ -49,8 +48,8 @@ class _Draft:
         return sum(bool(choice.wanted) for choice in self.choices)
 
 
-def make_plan(model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -> Plan:
-    """The plan of `job` for `model`. Raises UnsupportedError for types and options that cannot be.
+def make_plan(model: Model, job: Job, work_dir: Path) -> Plan:
+    """The plan of `job` for `model`. Raises UnsupportedError where types and options cannot be.
 
     `work_dir` takes llama.cpp's header-only file for a moment.
     """
@@ -103,9 +102,7 @@ def _types(job: Job) -> tuple[FileType, ...]:
     return tuple(dict.fromkeys(parse_type(name) for name in job.types))
 
 
-def _draft(
-    model: Model, job: Job, kind: FileType, has_imatrix: bool, work_dir: Path
-) -> _Draft:
+def _draft(model: Model, job: Job, kind: FileType, has_imatrix: bool, work_dir: Path) -> _Draft:
     choices = choose_types(model, kind, job.recipe, has_imatrix, work_dir)
     path = Path(job.out_dir) / f"{file_stem(model)}-{kind.name}.gguf"
     return _Draft(kind, path, choices, _file_bytes(model, job, kind, choices))
@@ -129,9 +126,7 @@ def _working_copy(
     return _draft(model, job, kind, False, work_dir)
 
 
-def _speeds(
-    model: Model, drafts: Sequence[_Draft], n_threads: int, has_imatrix: bool
-) -> Speeds:
+def _speeds(model: Model, drafts: Sequence[_Draft], n_threads: int, has_imatrix: bool) -> Speeds:
     types = {choice.type for draft in drafts for choice in draft.choices}
     return calibrate.measure(types, model.weights, n_threads, has_imatrix)
 
@@ -166,9 +161,7 @@ def _planned_tensor(choice: Choice) -> PlannedTensor:
     )
 
 
-def _in_the_way(
-    model: Model, job: Job, draft: _Draft
-) -> tuple[Message | None, Message | None]:
+def _in_the_way(model: Model, job: Job, draft: _Draft) -> tuple[Message | None, Message | None]:
     """Why the file cannot be made, and the way on."""
     if os.path.lexists(draft.path):
         if model.path.exists() and draft.path.exists() and draft.path.samefile(model.path):
@@ -198,9 +191,7 @@ def _warnings(model: Model, drafts: Sequence[_Draft]) -> tuple[Message, ...]:
     return ()
 
 
-def _problems(
-    drafts: Sequence[_Draft], peak_disk: int, disk_free: int
-) -> tuple[Message, ...]:
+def _problems(drafts: Sequence[_Draft], peak_disk: int, disk_free: int) -> tuple[Message, ...]:
     if peak_disk <= disk_free:
         return ()
     fitting = [draft for draft in drafts if draft.size_bytes <= disk_free]

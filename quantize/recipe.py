@@ -9,8 +9,8 @@ does not cover every tensor, is a bug here and raises AssertionError rather than
 Rejected: llama_quant_compute_types, which says the same without a log, is C++ and not exported
 under a stable name.
 
-Source: llama.cpp at 0c1e57098, src/llama-quant.cpp (llama_model_quantize_impl), the order of tensors
-from src/llama-model-loader.h (weight_name_comparer).
+Source: llama.cpp at 0c1e57098, src/llama-quant.cpp (llama_model_quantize_impl); the order of
+tensors: src/llama-model-loader.h (weight_name_comparer).
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _NO_TYPE = 43  # GGML_TYPE_COUNT
 _KV_CAPACITY = 128  # llama_model_kv_override.key and .val_str
 _SPLIT_KEYS = ("split.no", "split.count", "split.tensors.count")
 _BLOCK = re.compile(r"blk\.(\d+)\.")
-_TENSOR = re.compile(r"\[ *\d+/ *\d+\] +(\S+) +- \[[^]]*\], type = +(\S+), size = [^(\n]*(?:\((\S+)\))?")
+_TENSOR = re.compile(
+    r"\[ *\d+/ *\d+\] +(\S+) +- \[[^]]*\], type = +(\S+), size = [^(\n]*(?:\((\S+)\))?"
+)
 _FALLBACK = re.compile(
     r"warning: (\S+) +- ncols +(\d+) not divisible by +(\d+) \(required for type +(\S+)\)"
 )
@@ -75,14 +77,11 @@ def choose_types(
     if list(types) != [name for name, _ in kept]:
         raise AssertionError(f"llama.cpp named {list(types)}, expected {kept}")
     return tuple(
-        _choice(weight, name, types[name], fallbacks.get(name), file_type)
-        for name, weight in kept
+        _choice(weight, name, types[name], fallbacks.get(name), file_type) for name, weight in kept
     )
 
 
-def output_metadata(
-    model: Model, file_type: FileType, recipe: Recipe
-) -> dict[str, MetadataValue]:
+def output_metadata(model: Model, file_type: FileType, recipe: Recipe) -> dict[str, MetadataValue]:
     """All keys in the order llama.cpp writes them: the model's, the two of every quantized file,
     the overrides, and the number of layers where some were pruned."""
     values: dict[str, MetadataValue] = {
@@ -195,7 +194,9 @@ def _dry_run(
     log = "".join(lines)
     if failed:
         said = re.findall(r"failed to quantize: (.*)", log)
-        raise UnsupportedError(model.path, _REFUSED, _REFUSED_HINT, said[-1] if said else log[-500:])
+        raise UnsupportedError(
+            model.path, _REFUSED, _REFUSED_HINT, said[-1] if said else log[-500:]
+        )
     return log
 
 
@@ -251,9 +252,7 @@ def _read_log(log: str) -> tuple[dict[str, GgmlType], dict[str, tuple[str, int, 
 class _Params:
     """llama_model_quantize_params, and all that it points to for as long as it lives."""
 
-    def __init__(
-        self, path: Path, file_type: FileType, recipe: Recipe, has_imatrix: bool
-    ) -> None:
+    def __init__(self, path: Path, file_type: FileType, recipe: Recipe, has_imatrix: bool) -> None:
         self._path = path
         self.struct = params = lib.llama_model_quantize_default_params()
         params.ftype = int(file_type)

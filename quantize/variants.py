@@ -39,12 +39,8 @@ VARIANTS = (
     ),
     Variant(FileType.Q6_K, 6.56, QT_TRANSLATE_NOOP("variants", "Hardly any loss")),
     Variant(FileType.Q5_K_M, 5.70, QT_TRANSLATE_NOOP("variants", "Very small loss")),
-    Variant(
-        FileType.Q5_K_S, 5.57, QT_TRANSLATE_NOOP("variants", "Like Q5_K_M, a little smaller")
-    ),
-    Variant(
-        FileType.Q4_K_S, 4.67, QT_TRANSLATE_NOOP("variants", "Like Q4_K_M, a little smaller")
-    ),
+    Variant(FileType.Q5_K_S, 5.57, QT_TRANSLATE_NOOP("variants", "Like Q5_K_M, a little smaller")),
+    Variant(FileType.Q4_K_S, 4.67, QT_TRANSLATE_NOOP("variants", "Like Q4_K_M, a little smaller")),
     Variant(
         FileType.IQ4_NL,
         4.65,
@@ -156,15 +152,9 @@ VARIANTS = (
         8.50,
         QT_TRANSLATE_NOOP("variants", "Experts in 4 bits, all else Q8_0: for mixtures of experts"),
     ),
-    Variant(
-        FileType.Q5_1, 6.04, QT_TRANSLATE_NOOP("variants", "An old kind; Q5_K_M is better")
-    ),
-    Variant(
-        FileType.Q5_0, 5.59, QT_TRANSLATE_NOOP("variants", "An old kind; Q5_K_S is better")
-    ),
-    Variant(
-        FileType.Q4_1, 5.10, QT_TRANSLATE_NOOP("variants", "An old kind; Q4_K_M is better")
-    ),
+    Variant(FileType.Q5_1, 6.04, QT_TRANSLATE_NOOP("variants", "An old kind; Q5_K_M is better")),
+    Variant(FileType.Q5_0, 5.59, QT_TRANSLATE_NOOP("variants", "An old kind; Q5_K_S is better")),
+    Variant(FileType.Q4_1, 5.10, QT_TRANSLATE_NOOP("variants", "An old kind; Q4_K_M is better")),
     Variant(
         FileType.Q4_0,
         4.65,

@@ -66,11 +66,12 @@ def convert(checkpoint: Checkpoint) -> Model:
     words = vocabulary(checkpoint.folder, family.config, family.vocabulary)
     return Model(
         path=checkpoint.folder,
-        name=checkpoint.folder.name,
+        name=naming.folder_name(checkpoint.folder),
         metadata={**keys_of(family, weights), **words},
         weights=weights,
         source_type=checkpoint.source_type,
         source_bytes=checkpoint.source_bytes,
+        warnings=family.warnings(),
     )
 
 

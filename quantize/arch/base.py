@@ -26,6 +26,7 @@ from quantize.arch.parameters import Parameters, positive
 from quantize.arch.rounding import rounded, to_f16
 from quantize.checkpoint import Checkpoint
 from quantize.config import Config
+from quantize.messages import QT_TRANSLATE_NOOP, Message
 from quantize.model import Weight
 from quantize.rows import F32Array, Held, Mapped, RawRows, RawStacked, Rows, Stacked
 from quantize.tensors import Tensor
@@ -116,6 +117,9 @@ _NOT_TEXT = (
     "model.connector.",
 )
 _BUFFERS = (".attention.masked_bias", ".attention.bias", ".rotary_emb.inv_freq")
+_TEXT_ONLY = QT_TRANSLATE_NOOP(
+    "arch", "Only the model of text is converted: what lets it see or hear is left out."
+)
 # How names begin in a checkpoint of the model without its head.
 _WITHOUT_HEAD = ("layers.", "embed_tokens.", "norm.")
 
@@ -224,9 +228,7 @@ class Family:
 
     def plain_name(self, name: str) -> str | None:
         """`name` as the tables spell it; None for what a text model does without."""
-        if name.startswith(_NOT_TEXT_PREFIXES) or any(part in name for part in _NOT_TEXT):
-            return None
-        if name.endswith(_BUFFERS):
+        if _is_not_text(name) or name.endswith(_BUFFERS):
             return None
         plain = name.replace("language_model.", "")
         return f"model.{plain}" if plain.startswith(_WITHOUT_HEAD) else plain
@@ -264,6 +266,11 @@ class Family:
     def extra_weights(self) -> Iterable[Weight]:
         """Tensors that no tensor of the checkpoint becomes."""
         return ()
+
+    def warnings(self) -> tuple[Message, ...]:
+        """What a person should know before the work begins."""
+        is_left_out = any(_is_not_text(name) for name in self.checkpoint.tensors)
+        return (_TEXT_ONLY,) if is_left_out else ()
 
     # Helpers for families
 
@@ -414,6 +421,10 @@ class Family:
                 yield module, ".weight"
             if self.needs_bias(module):
                 yield module, ".bias"
+
+
+def _is_not_text(name: str) -> bool:
+    return name.startswith(_NOT_TEXT_PREFIXES) or any(part in name for part in _NOT_TEXT)
 
 
 def _split_suffix(name: str) -> tuple[str, str]:

@@ -63,7 +63,6 @@ def _check_shapes(qweight: Stored, qzeros: Stored, scales: Stored, g_idx: Stored
         bits not in _BITS
         or qzeros.shape != (n_groups, n_rows * bits // 32)
         or (qweight.shape[0] * 32 % bits or n_rows * bits % 32)
-        or (bits == 3 and (qweight.shape[0] % 3 or qzeros.shape[1] % 3))
         or qweight.shape[1] != n_rows
         or (n_cols % n_groups and (g_idx is None or not g_idx.n_elements))
         or (g_idx is not None and not _is_g_idx(g_idx, n_cols))

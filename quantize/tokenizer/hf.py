@@ -23,9 +23,7 @@ import msgspec
 from quantize.tokenizer import errors
 from quantize.tokenizer.files import MAX_VOCAB, AddedToken, TokenizerFiles, TokenizerJson
 
-_NAMES = frozenset(
-    f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
-)
+_NAMES = frozenset(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 
 
 # What these classes take for special where tokenizer_config.json does not say.

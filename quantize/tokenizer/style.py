@@ -13,13 +13,11 @@ from enum import Enum
 class VocabStyle(Enum):
     """Each member names the model classes of the official converter that go this way."""
 
-    GPT2 = (
-        "gpt2"  # TextModel's own: BPE from tokenizer.json (qwen2, olmo2, lfm2, gpt-oss, falcon …)
-    )
+    GPT2 = "gpt2"  # TextModel's own: BPE from tokenizer.json (qwen3_moe, olmo2, gpt-oss …)
     LLAMA = "llama"  # LlamaModel: tokenizer.model, else BPE with byte fallback, else GPT2
     SENTENCEPIECE = "sentencepiece"  # tokenizer.model
     LLAMA_HF = "llama_hf"  # tokenizer.json: BPE with byte fallback
-    QWEN = "qwen"  # Qwen2Model: tokenizer.model where there is one, else GPT2
+    QWEN = "qwen"  # Qwen2Model, Qwen3Model (not MoE): tokenizer.model, else GPT2
     GEMMA = "gemma"  # GemmaModel
     GEMMA2 = "gemma2"  # Gemma2Model
     GEMMA3 = "gemma3"  # Gemma3Model: tokenizer.model, else GPT2

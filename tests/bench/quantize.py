@@ -121,10 +121,9 @@ def _reference(source: Path, out: Path, kind: FileType) -> Run:
 
 
 def _nibble(source: Path, out: Path, types: list[str]) -> Run:
-    flags = [flag for name in types for flag in ("-t", name)]
+    flags = ["--threads", str(N_THREADS), *(flag for name in types for flag in ("-t", name))]
     run = _timed(
-        [sys.executable, "-m", "quantize", str(source), *flags]
-        + ["-o", str(out), "--threads", str(N_THREADS), "--json"]
+        [sys.executable, "-m", "quantize", str(source), *flags, "-o", str(out), "--json"]
     )
     for file in out.iterdir():
         file.unlink()

@@ -109,7 +109,9 @@ def differences(expected: Values, got: Values) -> list[str]:
 
 def digests(values: Values) -> dict[str, str]:
     """Type and SHA-256 of each value, short enough to commit."""
-    return {key: f"{type_} {hashlib.sha256(raw).hexdigest()}" for key, (type_, raw) in values.items()}
+    return {
+        key: f"{type_} {hashlib.sha256(raw).hexdigest()}" for key, (type_, raw) in values.items()
+    }
 
 
 def _values(path: Path) -> Values:
@@ -128,7 +130,9 @@ def _told(value: tuple[str, bytes] | None) -> str:
     return f"{value[0]} {value[1][:60]!r}" if value else "nothing"
 
 
-def compare(python: Path, converter: Path, folder: Path, architecture: str, style: str) -> list[str]:
+def compare(
+    python: Path, converter: Path, folder: Path, architecture: str, style: str
+) -> list[str]:
     """What differs for a real tokenizer's folder, which needs a config.json."""
     expected, _ = official(python, converter, folder, architecture)
     return differences(expected, ours(folder, VocabStyle[style]))

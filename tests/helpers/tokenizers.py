@@ -16,7 +16,9 @@ Json = dict[str, Any]
 
 _PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 _LETTERS = [chr(n) for n in _PRINTABLE] + [chr(256 + n) for n in range(256 - len(_PRINTABLE))]
-_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+)
 _SPACES = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 BYTE_LEVEL = {
     "type": "ByteLevel",
@@ -40,7 +42,7 @@ def added(number: int, content: str, special: bool, normalized: bool = False) ->
 
 
 def byte_level() -> Json:
-    """A byte-level BPE tokenizer.json: 256 letters, 10 merges, 9 added tokens, one template."""
+    """A byte-level BPE tokenizer.json: 256 letters, 10 merges, 11 added tokens, one template."""
     merges = [("Ġ", "t"), ("h", "e"), ("Ġt", "he"), ("i", "n"), ("3", "3"), ("'", "'")]
     merges += [("Ċ", "Ċ"), ("ð", "Ł"), ("=", "="), ("e", "Ġ")]
     vocab = {letter: number for number, letter in enumerate(_LETTERS)}
@@ -54,7 +56,7 @@ def byte_level() -> Json:
         ("Ġq", False, False),
         ("▁▁", False, True),
         ("é?", True, False),
-        ("  ", False, True),
+        ("   ", False, True),
         ("[gMASK]", True, False),
         ("<|endoftext|>", True, False),
         ("<|observation|>", True, False),
@@ -109,7 +111,7 @@ def byte_fallback() -> Json:
     for left, right in merges:
         vocab[left + right] = len(vocab)
     tokens = [added(0, "<unk>", True), added(1, "<s>", True), added(2, "</s>", True)]
-    names = [("<pad>", False), ("▁▁", False), ("<|channel>", True), ("<|\"|>", False)]
+    names = [("<pad>", False), ("▁▁", False), ("<|channel>", True), ('<|"|>', False)]
     tokens += [added(len(vocab) + n, *token) for n, token in enumerate(names)]
     return {
         "version": "1.0",
@@ -254,6 +256,12 @@ def _write_llama_hf(folder: Path) -> None:
     write(folder, tokenizer_json=byte_fallback(), tokenizer_config_json=config)
 
 
+def _write_gemma_bpe(folder: Path) -> None:
+    config = {"tokenizer_class": "GemmaTokenizer", "bos_token": "<s>", "eos_token": "</s>"}
+    config |= {"pad_token": "<pad>", "mask_token": "<pad>", "add_bos_token": True}
+    write(folder, tokenizer_json=byte_fallback(), tokenizer_config_json=config)
+
+
 def _write_pieces(folder: Path) -> None:
     tokens = {
         "1": {"content": "<s>", "special": True},
@@ -297,7 +305,7 @@ CASES: dict[str, Case] = {
     "gemma": Case("GEMMA", "GemmaForCausalLM", "gemma", _write_both, _HF_VOCAB),
     "gemma2": Case("GEMMA2", "Gemma2ForCausalLM", "gemma2", _write_both, _HF_VOCAB),
     "gemma3": Case("GEMMA3", "Gemma3ForCausalLM", "gemma3_text", _write_both, _HF_VOCAB),
-    "gemma3_bpe": Case("GEMMA3", "Gemma3ForCausalLM", "gemma3_text", _write_bpe, _BPE_VOCAB),
+    "gemma3_bpe": Case("GEMMA3", "Gemma3ForCausalLM", "gemma3_text", _write_gemma_bpe, _HF_VOCAB),
     "gemma4": Case(
         "GEMMA4", "Gemma4ForConditionalGeneration", "gemma4", _write_llama_hf, _HF_VOCAB
     ),

@@ -55,7 +55,7 @@ def test_two_variants_of_one_read_that_the_app_chats_with(checkpoint: Path, tmp_
         assert made["size_bytes"] == planned["size_bytes"] == path.stat().st_size
         assert made["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         assert made["bpw"] == pytest.approx(read_header(path).bpw)
-        _check_chat(path)
+    _check_chat(Path(done[1]["path"]))
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
         Path(made["path"]).name for made in done
     )

@@ -91,7 +91,9 @@ def test_names_that_only_look_alike_are_refused(tmp_path: Path, name: str) -> No
     ],
 )
 def test_what_is_no_text_model_is_left_out(tmp_path: Path, name: str) -> None:
-    assert len(weights(with_tensor(tmp_path, f"{name} BF16 8"))) == len(llama_tensors())
+    checkpoint = with_tensor(tmp_path, f"{name} BF16 8")
+    assert len(weights(checkpoint)) == len(llama_tensors())
+    assert bool(arch.family_of(checkpoint).warnings()) == name.startswith(("vision", "multi"))
 
 
 def test_two_names_for_one_tensor_are_refused(tmp_path: Path) -> None:
@@ -302,9 +304,8 @@ def test_only_our_errors_leave_mutated_configs(name: str, changes: dict[str, Any
     tensors = [blank(line) for line in case["source"]]
     config = {**case["config"], **changes}
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = fake_checkpoint.checkpoint(Path(folder), config, tensors)
         try:
-            made = understood(checkpoint)
+            made = understood(fake_checkpoint.checkpoint(Path(folder), config, tensors))
         except QuantizeError:
             return
     for weight in made:

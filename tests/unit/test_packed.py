@@ -564,6 +564,22 @@ def test_parts_that_do_not_fit(shared: Path, name: str, part: str, shape: tuple[
     assert "do not fit together" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("name", "optional", "part", "shape"),
+    [
+        ("awq", ["a.qzeros"], "a.scales", (3, 16)),
+        ("compressed", ["a.weight_zero_point", "a.weight_g_idx"], "a.weight_scale", (8, 0)),
+        ("compressed", ["a.weight_zero_point", "a.weight_g_idx"], "a.weight_scale", (8, 3)),
+    ],
+)
+def test_required_parts_that_do_not_fit(
+    shared: Path, name: str, optional: list[str], part: str, shape: tuple[int, ...]
+) -> None:
+    tensors = {key: value for key, value in SOUND[name][0].items() if key not in optional}
+    tensors[part] = reshaped(tensors[part], shape)
+    assert "do not fit together" in str(refused(shared, tensors, SOUND[name][1]))
+
+
 def test_groups_that_do_not_divide_the_columns(shared: Path) -> None:
     tensors = {**SOUND["gptq"][0], "a.g_idx": np.zeros(0, np.int32)}
     tensors["a.scales"] = reshaped(tensors["a.scales"], (3, 32))

@@ -13,10 +13,10 @@ from app.ui.controls import Centered, Hairline, label
 from app.ui.quantize.cards import ChoiceCards
 from app.ui.quantize.columns import free_words
 from app.ui.quantize.dialogs import ask_where_to_save
-from app.ui.quantize.draft import LADDER, Draft
+from app.ui.quantize.draft import Draft
 from app.ui.quantize.empty import EmptyCard
 from app.ui.quantize.footer import Footer
-from app.ui.quantize.ladder import ALL_TYPES
+from app.ui.quantize.ladder import ALL_TYPES, LADDER
 from app.ui.quantize.notes import Notes
 from app.ui.quantize.rows import VariantModel, rows_of
 from app.ui.quantize.scrolled import Margin, Scrolled

@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.fit import Fit, MemoryNeed, judge, predict_context, predict_need, recommend
 from app.jobs.quantize import QuantizeJob
+from app.ui.quantize.ladder import LADDER
 from quantize.job import Job, Plan, PlannedFile, Recipe
 
-LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")
 AUTO, NONE = "auto", "none"
 
 
