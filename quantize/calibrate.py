@@ -51,7 +51,8 @@ def measure(
 def _encode_speed(type_: GgmlType, n_threads: int, with_imatrix: bool, budget_s: float) -> float:
     native.quantize_init(type_)
     rows = np.random.default_rng(0).standard_normal(_SHAPE).astype(np.float32)
-    importance = np.ones(_SHAPE[1], np.float32) if with_imatrix else None
+    weighted = with_imatrix or native.requires_importance(type_)
+    importance = np.ones(_SHAPE[1], np.float32) if weighted else None
 
     def work(_: int) -> float:
         return _rate(lambda: native.quantize_rows(type_, rows, importance), budget_s) * rows.size

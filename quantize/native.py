@@ -28,10 +28,17 @@ _ggml.ggml_quantize_chunk.argtypes = [
     *(ctypes.c_int, _FLOATS, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64),
     _FLOATS,
 ]
+_ggml.ggml_quantize_requires_imatrix.restype = ctypes.c_bool
+_ggml.ggml_quantize_requires_imatrix.argtypes = [ctypes.c_int]
 _ggml.ggml_quantize_init.restype = None
 _ggml.ggml_quantize_init.argtypes = [ctypes.c_int]
 _ggml.ggml_validate_row_data.restype = ctypes.c_bool
 _ggml.ggml_validate_row_data.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+
+
+def requires_importance(type_: GgmlType) -> bool:
+    """Whether ggml aborts the process where it encodes `type_` without an importance matrix."""
+    return bool(_ggml.ggml_quantize_requires_imatrix(int(type_)))
 
 
 def quantize_init(type_: GgmlType) -> None:

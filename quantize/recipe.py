@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quantize import native
 from quantize.errors import UnsupportedError
 from quantize.gguf_writer import header_bytes, lay_out
 from quantize.job import KvOverride, Recipe
@@ -159,10 +160,13 @@ def _choice(
 
 
 def _needs_matrix(name: str, type_: GgmlType, file_type: FileType) -> bool:
-    """llama.cpp's own rule, which its dry run tells for the whole file only.
+    """llama.cpp's own rule, which its dry run tells for the whole file only; and where it does not
+    ask for a matrix but its encoder aborts without one.
 
-    Source: tensor_requires_imatrix in src/llama-quant.cpp.
+    Source: tensor_requires_imatrix in src/llama-quant.cpp, ggml_quantize_requires_imatrix.
     """
+    if native.requires_importance(type_):
+        return True
     if name in ("token_embd.weight", "per_layer_token_embd.weight", "output.weight"):
         return False
     if type_ is GgmlType.Q2_K:

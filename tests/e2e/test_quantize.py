@@ -29,7 +29,14 @@ def _leftovers() -> list[str]:
 
 def _children(window: Desktop) -> list[psutil.Process]:
     children = psutil.Process(window.process.pid).children(recursive=True)
-    return [child for child in children if "quantize" in child.cmdline()]
+    return [child for child in children if _quantizes(child)]
+
+
+def _quantizes(child: psutil.Process) -> bool:
+    try:
+        return "quantize" in child.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
 
 
 @pytest.fixture
@@ -41,6 +48,8 @@ def planned(window: Desktop, starter_path: Path) -> Desktop:
     wait_until(lambda: len(window.windows()) > 1, "a file dialog")
     window.type(str(starter_path))
     window.key("Return")
+    wait_until(lambda: len(window.windows()) == 1, "the dialog's end")
+    window.focus()
     wait_until(lambda: _children(window), "a child that plans")
     wait_until(lambda: not _children(window), "the plan")
     return window

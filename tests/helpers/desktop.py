@@ -79,6 +79,10 @@ class Desktop:
 
     def wait_for_window(self) -> None:
         wait_until(self._find_window, f"a visible window ({self.log.read_text()[-2000:]})")
+        self.focus()
+
+    def focus(self) -> None:
+        """Give the window the keys; nobody else does where no window manager runs."""
         self._xdotool("windowfocus", "--sync", self.window)
 
     def windows(self) -> list[str]:
@@ -126,7 +130,7 @@ class Desktop:
 
     def quit(self) -> int:
         """Ctrl+Q, as a person would. Returns the exit code."""
-        self._xdotool("windowfocus", "--sync", self.window)
+        self.focus()
         self.key("ctrl+q")
         return self.process.wait(15)
 
