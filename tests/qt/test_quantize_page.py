@@ -217,6 +217,26 @@ def test_a_plan_under_way_can_be_cancelled(
     assert not page.draft.is_planning
 
 
+def test_all_types_can_be_shown_and_that_be_cancelled(
+    kit: WindowKit, page: QuantizePage, quantizer: FakeQuantizer
+) -> None:
+    _choose(kit, page)
+    quantizer.plans_by_itself = False
+    named(page, QAbstractButton, "Show all types").click()
+    assert "IQ1_S" in quantizer.jobs[-1].types
+    assert _row(page, "IQ1_S").size == "…"
+    named(page, QAbstractButton, "Cancel").click()
+    assert [row.type for row in page.choosing.model.rows][-1] == "Q2_K"
+    quantizer.plans_by_itself = True
+    named(page, QAbstractButton, "Show all types").click()
+    kit.wait(lambda: not page.draft.is_planning)
+    page.draft.set_ticked("IQ4_NL", True)
+    named(page, QAbstractButton, "Show the usual types").click()
+    kit.wait(lambda: not page.draft.is_planning)
+    assert quantizer.jobs[-1].types[-1] == "IQ4_NL"  # what is ticked stays
+    assert len(quantizer.jobs[-1].types) == 8
+
+
 def test_another_matrix_means_another_plan_and_the_ticks_stay(
     kit: WindowKit, page: QuantizePage, quantizer: FakeQuantizer
 ) -> None:

@@ -66,7 +66,7 @@ class WhereTheBitsGo(QWidget):
         tensors = self._files[number].tensors
         grid = grid_of(tensors)
         self.map.show_grid(grid)
-        set_text(self._sentence, self._sentence_for(grid))
+        set_text(self._sentence, self._sentence_for(self._files[number], grid))
         inside = set(grid.cells.values())
         outside = [
             f"{tensor.name.removesuffix('.weight')} {tensor.type}"
@@ -77,7 +77,11 @@ class WhereTheBitsGo(QWidget):
         set_text(self._outside, text if outside else "")
         self._show_legend(grid)
 
-    def _sentence_for(self, grid: Grid) -> str:
+    def _sentence_for(self, file: PlannedFile, grid: Grid) -> str:
+        if file.n_fallback:
+            text = self.tr("{n} of {total} tensors cannot take the type meant and are kept larger.")
+            n, total = words.count(file.n_fallback), words.count(len(file.tensors))
+            return text.format(n=n, total=total)
         more = [t for t in grid.types if bits_of(t) > bits_of(grid.usual)]
         if not more:
             n = words.decimal(bits_of(grid.usual), 1) if grid.usual else ""

@@ -73,12 +73,14 @@ class Draft(QObject):
         self.changed.emit()
 
     def cancel_plan(self) -> None:
-        """Without a plan there is nothing to show of the source."""
+        """Back to the plan there was; without one there is nothing to show of the source."""
         if self.plan is None:
             self.clear()
             return
         self._job.cancel_plan()
         self.is_planning = False
+        self.types = tuple(file.type for file in self.plan.files)
+        self.imatrix, self.out_dir = self.plan.imatrix, Path(self.plan.out_dir)
         self.changed.emit()
 
     # --- what it comes to ---------------------------------------------------------------------

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from app.ui import words
 from app.ui.controls import IconLabel, button, label, set_text
 from app.ui.quantize.draft import Draft
+from app.ui.quantize.ladder import ALL_TYPES
 from app.ui.quantize.scrolled import empty
 from app.ui.theme import px, theme
 from app.ui.words import translate
@@ -62,7 +63,7 @@ class Notes(QWidget):
         self._column.addLayout(self._lines)
         self.cancel_link.clicked.connect(self.cancelled)
         self.tensors_link.clicked.connect(self.tensors_requested)
-        self.types_link.toggled.connect(self._on_types)
+        self.types_link.clicked.connect(self.all_types_requested)
         draft.changed.connect(self.refresh)
         theme().changed.connect(self._place)
         self._place()
@@ -81,6 +82,11 @@ class Notes(QWidget):
         self.cancel_link.setVisible(planning)
         self.tensors_link.setVisible(plan is not None and not planning)
         self.types_link.setVisible(plan is not None and not planning)
+        shows_all = len(self._draft.types) == len(ALL_TYPES)
+        self.types_link.setChecked(shows_all)
+        self.types_link.setText(
+            self.tr("Show the usual types") if shows_all else self.tr("Show all types")
+        )
         self._show_fallback()
         self._show_lines(self._notes() if plan is not None else [])
 
@@ -130,11 +136,6 @@ class Notes(QWidget):
             wanted=names or file.type,
             bpw=words.decimal(file.bpw, 2),
         )
-
-    def _on_types(self, shown: bool) -> None:
-        text = self.tr("Show the usual types") if shown else self.tr("Show all types")
-        self.types_link.setText(text)
-        self.all_types_requested.emit(shown)
 
     def _place(self) -> None:
         self._column.setContentsMargins(px(24), px(12), px(24), px(16))

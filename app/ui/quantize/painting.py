@@ -106,6 +106,8 @@ def type_colors(types: Sequence[str]) -> dict[str, QColor]:
     ranked = sorted({t for t in types if t not in _PLAIN}, key=lambda t: (bits_of(t), t))
     light, deep = theme().color("memoryContext"), theme().color("memoryModel")
     result = {t: theme().color("memoryWork") for t in types if t in _PLAIN}
+    if len(ranked) > 2:  # more steps need a longer way
+        light, deep = _blend(light, theme().color("content"), 0.3), deep.darker(125)
     if len(ranked) == 1:
         return {**result, ranked[0]: light}
     for place, name in enumerate(ranked):
@@ -114,7 +116,7 @@ def type_colors(types: Sequence[str]) -> dict[str, QColor]:
 
 
 def _blend(one: QColor, other: QColor, share: float) -> QColor:
-    """Lighter than `one` never; between the two."""
+    """`share` of the way from `one` to `other`."""
     mixed = [
         a + (b - a) * share for a, b in zip(one.getRgbF()[:3], other.getRgbF()[:3], strict=True)
     ]

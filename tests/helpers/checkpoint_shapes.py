@@ -1,0 +1,269 @@
+"""Names and shapes of the tensors in a checkpoint, as transformers writes them, from its config.
+
+`dev oracle` holds them against transformers' own classes. Shapes are in torch's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Json = dict[str, Any]
+Shapes = dict[str, tuple[int, ...]]
+
+
+def _sizes(c: Json) -> tuple[int, int, int, int, int]:
+    """Embedding, queries, keys, feed-forward, head."""
+    n_embd, n_head = c["hidden_size"], c["num_attention_heads"]
+    head = c.get("head_dim") or n_embd // n_head
+    n_kv = c.get("num_key_value_heads") or n_head
+    return n_embd, n_head * head, n_kv * head, c["intermediate_size"], head
+
+
+def _attention(c: Json, prefix: str = "self_attn.", out: str = "o_proj") -> Shapes:
+    n_embd, q, kv, _, _ = _sizes(c)
+    return {
+        f"{prefix}q_proj.weight": (q, n_embd),
+        f"{prefix}k_proj.weight": (kv, n_embd),
+        f"{prefix}v_proj.weight": (kv, n_embd),
+        f"{prefix}{out}.weight": (n_embd, q),
+    }
+
+
+def _attention_biases(c: Json, *modules: str) -> Shapes:
+    n_embd, q, kv, _, _ = _sizes(c)
+    lengths = {"q_proj": q, "k_proj": kv, "v_proj": kv, "o_proj": n_embd}
+    return {f"self_attn.{module}.bias": (lengths[module],) for module in modules}
+
+
+def _feed_forward(c: Json) -> Shapes:
+    n_embd, _, _, n_ff, _ = _sizes(c)
+    return {
+        "mlp.gate_proj.weight": (n_ff, n_embd),
+        "mlp.up_proj.weight": (n_ff, n_embd),
+        "mlp.down_proj.weight": (n_embd, n_ff),
+    }
+
+
+def _fused_feed_forward(c: Json) -> Shapes:
+    n_embd, _, _, n_ff, _ = _sizes(c)
+    return {
+        "mlp.gate_up_proj.weight": (2 * n_ff, n_embd),
+        "mlp.down_proj.weight": (n_embd, n_ff),
+    }
+
+
+def _norms(c: Json, *names: str) -> Shapes:
+    return {f"{name}.weight": (c["hidden_size"],) for name in names}
+
+
+def _head_norms(c: Json, *names: str) -> Shapes:
+    return {f"self_attn.{name}.weight": (_sizes(c)[4],) for name in names}
+
+
+_TWO_NORMS = ("input_layernorm", "post_attention_layernorm")
+_FOUR_NORMS = (*_TWO_NORMS, "pre_feedforward_layernorm", "post_feedforward_layernorm")
+
+
+def _model(c: Json, *layers: Shapes, prefix: str = "model.") -> Shapes:
+    """Embeddings, the layers (one for all, or each its own), and the head where it is not tied."""
+    n_embd, n_vocab = c["hidden_size"], c["vocab_size"]
+    each = layers if len(layers) > 1 else layers * c["num_hidden_layers"]
+    shapes: Shapes = {
+        f"{prefix}embed_tokens.weight": (n_vocab, n_embd),
+        f"{prefix}norm.weight": (n_embd,),
+    }
+    for i, layer in enumerate(each):
+        shapes |= {f"{prefix}layers.{i}.{name}": shape for name, shape in layer.items()}
+    if not c.get("tie_word_embeddings", False):
+        shapes["lm_head.weight"] = (n_vocab, n_embd)
+    return shapes
+
+
+def llama(c: Json) -> Shapes:
+    biases = ("q_proj", "k_proj", "v_proj", "o_proj") if c.get("attention_bias") else ()
+    return _model(
+        c,
+        _norms(c, *_TWO_NORMS) | _attention(c) | _attention_biases(c, *biases) | _feed_forward(c),
+    )
+
+
+def qwen2(c: Json) -> Shapes:
+    biases = _attention_biases(c, "q_proj", "k_proj", "v_proj")
+    return _model(c, _norms(c, *_TWO_NORMS) | _attention(c) | biases | _feed_forward(c))
+
+
+def qwen3(c: Json) -> Shapes:
+    heads = _head_norms(c, "q_norm", "k_norm")
+    return _model(c, _norms(c, *_TWO_NORMS) | _attention(c) | heads | _feed_forward(c))
+
+
+def gemma2(c: Json) -> Shapes:
+    return _model(c, _norms(c, *_FOUR_NORMS) | _attention(c) | _feed_forward(c))
+
+
+def gemma3(c: Json) -> Shapes:
+    heads = _head_norms(c, "q_norm", "k_norm")
+    return _model(c, _norms(c, *_FOUR_NORMS) | _attention(c) | heads | _feed_forward(c))
+
+
+def gemma3_with_eyes(c: Json) -> Shapes:
+    text = gemma3(c["text_config"] | {"tie_word_embeddings": True})
+    eyes = {"vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight": (8, 4)}
+    return {f"language_model.{name}": shape for name, shape in text.items()} | eyes
+
+
+def phi3(c: Json) -> Shapes:
+    n_embd, q, kv, _, _ = _sizes(c)
+    attention: Shapes = {
+        "self_attn.qkv_proj.weight": (q + 2 * kv, n_embd),
+        "self_attn.o_proj.weight": (n_embd, q),
+    }
+    return _model(c, _norms(c, *_TWO_NORMS) | attention | _fused_feed_forward(c))
+
+
+def olmo2(c: Json) -> Shapes:
+    _, q, kv, _, _ = _sizes(c)
+    norms = _norms(c, "post_attention_layernorm", "post_feedforward_layernorm")
+    heads: Shapes = {"self_attn.q_norm.weight": (q,), "self_attn.k_norm.weight": (kv,)}
+    return _model(c, norms | _attention(c) | heads | _feed_forward(c))
+
+
+def _experts(c: Json, prefix: str, n_ff: int, names: tuple[str, str, str], n_expert: int) -> Shapes:
+    """`names`: what enters, what gates, what leaves an expert."""
+    up, gate, down = names
+    n_embd = c["hidden_size"]
+    shapes: Shapes = {}
+    for i in range(n_expert):
+        shapes[f"{prefix}{i}.{gate}.weight"] = (n_ff, n_embd)
+        shapes[f"{prefix}{i}.{down}.weight"] = (n_embd, n_ff)
+        shapes[f"{prefix}{i}.{up}.weight"] = (n_ff, n_embd)
+    return shapes
+
+
+_PROJECTIONS = ("up_proj", "gate_proj", "down_proj")
+
+
+def qwen3_moe(c: Json) -> Shapes:
+    n_expert = c["num_experts"]
+    heads = _head_norms(c, "q_norm", "k_norm")
+    router: Shapes = {"mlp.gate.weight": (n_expert, c["hidden_size"])}
+    experts = _experts(c, "mlp.experts.", c["moe_intermediate_size"], _PROJECTIONS, n_expert)
+    return _model(c, _norms(c, *_TWO_NORMS) | _attention(c) | heads | router | experts)
+
+
+def mixtral(c: Json) -> Shapes:
+    n_expert = c["num_local_experts"]
+    router: Shapes = {"block_sparse_moe.gate.weight": (n_expert, c["hidden_size"])}
+    prefix = "block_sparse_moe.experts."
+    experts = _experts(c, prefix, c["intermediate_size"], ("w3", "w1", "w2"), n_expert)
+    return _model(c, _norms(c, *_TWO_NORMS) | _attention(c) | router | experts)
+
+
+def gpt_oss(c: Json) -> Shapes:
+    n_embd, _, _, n_ff, _ = _sizes(c)
+    n = c["num_local_experts"]
+    if "quantization_config" in c:
+        experts: Shapes = {
+            "mlp.experts.gate_up_proj_blocks": (n, 2 * n_ff, n_embd // 32, 16),
+            "mlp.experts.gate_up_proj_scales": (n, 2 * n_ff, n_embd // 32),
+            "mlp.experts.down_proj_blocks": (n, n_embd, n_ff // 32, 16),
+            "mlp.experts.down_proj_scales": (n, n_embd, n_ff // 32),
+        }
+    else:
+        experts = {
+            "mlp.experts.gate_up_proj": (n, n_embd, 2 * n_ff),
+            "mlp.experts.down_proj": (n, n_ff, n_embd),
+        }
+    others: Shapes = {
+        "self_attn.sinks": (c["num_attention_heads"],),
+        "mlp.router.weight": (n, n_embd),
+        "mlp.router.bias": (n,),
+        "mlp.experts.gate_up_proj_bias": (n, 2 * n_ff),
+        "mlp.experts.down_proj_bias": (n, n_embd),
+    }
+    biases = _attention_biases(c, "q_proj", "k_proj", "v_proj", "o_proj")
+    return _model(c, _norms(c, *_TWO_NORMS) | _attention(c) | biases | others | experts)
+
+
+def lfm2(c: Json) -> Shapes:
+    n_embd, n_ff = c["hidden_size"], c["intermediate_size"]
+    if c["block_auto_adjust_ff_dim"]:
+        n_ff = int(c["block_ffn_dim_multiplier"] * int(2 * n_ff / 3))
+        n_ff = -(-n_ff // c["block_multiple_of"]) * c["block_multiple_of"]
+    conv: Shapes = {
+        "conv.conv.weight": (n_embd, 1, c["conv_L_cache"]),
+        "conv.in_proj.weight": (3 * n_embd, n_embd),
+        "conv.out_proj.weight": (n_embd, n_embd),
+    }
+    attention = _attention(c | {"intermediate_size": 0}, out="out_proj")
+    attention |= _head_norms(c | {"intermediate_size": 0}, "q_layernorm", "k_layernorm")
+    rest: Shapes = _norms(c, "operator_norm", "ffn_norm") | {
+        "feed_forward.w1.weight": (n_ff, n_embd),
+        "feed_forward.w2.weight": (n_embd, n_ff),
+        "feed_forward.w3.weight": (n_ff, n_embd),
+    }
+    kinds = {"conv": conv | rest, "full_attention": attention | rest}
+    shapes = _model(c, *(kinds[kind] for kind in c["layer_types"]))
+    shapes["model.embedding_norm.weight"] = shapes.pop("model.norm.weight")
+    return shapes
+
+
+def glm4(c: Json) -> Shapes:
+    norms = (*_TWO_NORMS, "post_self_attn_layernorm", "post_mlp_layernorm")
+    biases = ("q_proj", "k_proj", "v_proj") if c.get("attention_bias") else ()
+    return _model(
+        c,
+        _norms(c, *norms) | _attention(c) | _attention_biases(c, *biases) | _fused_feed_forward(c),
+    )
+
+
+def exaone(c: Json) -> Shapes:
+    n_embd, n_ff, n_vocab = c["hidden_size"], c["intermediate_size"], c["vocab_size"]
+    layer = _norms(c, "ln_1", "ln_2") | _attention(c, "attn.attention.", "out_proj")
+    layer |= {
+        "mlp.c_fc_0.weight": (n_ff, n_embd),
+        "mlp.c_fc_1.weight": (n_ff, n_embd),
+        "mlp.c_proj.weight": (n_embd, n_ff),
+    }
+    shapes: Shapes = {
+        "transformer.wte.weight": (n_vocab, n_embd),
+        "transformer.ln_f.weight": (n_embd,),
+    }
+    for i in range(c["num_layers"]):
+        shapes |= {f"transformer.h.{i}.{name}": shape for name, shape in layer.items()}
+    return shapes if c["tie_word_embeddings"] else shapes | {"lm_head.weight": (n_vocab, n_embd)}
+
+
+def exaone4(c: Json) -> Shapes:
+    norms = _norms(c, "post_attention_layernorm", "post_feedforward_layernorm")
+    heads = _head_norms(c, "q_norm", "k_norm")
+    return _model(c, norms | _attention(c) | heads | _feed_forward(c))
+
+
+def cohere2(c: Json) -> Shapes:
+    return _model(c, _norms(c, "input_layernorm") | _attention(c) | _feed_forward(c))
+
+
+SHAPES: dict[str, Callable[[Json], Shapes]] = {
+    "llama": llama,
+    "mistral": llama,
+    "qwen2": qwen2,
+    "qwen3": qwen3,
+    "gemma": llama,
+    "gemma2": gemma2,
+    "gemma3_text": gemma3,
+    "gemma3": gemma3_with_eyes,
+    "phi3": phi3,
+    "smollm3": llama,
+    "granite": llama,
+    "olmo2": olmo2,
+    "qwen3_moe": qwen3_moe,
+    "mixtral": mixtral,
+    "gpt_oss": gpt_oss,
+    "lfm2": lfm2,
+    "glm4": glm4,
+    "exaone": exaone,
+    "exaone4": exaone4,
+    "cohere2": cohere2,
+}
