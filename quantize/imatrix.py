@@ -26,6 +26,8 @@ from quantize.positional import PositionalFile
 from quantize.rows import F32Array
 from quantize.types import GgmlType, GgufType
 
+CALIBRATION = "calibration.txt"  # what Nibble measures on, among its resources
+
 _SUMS = ".in_sum2"
 _COUNTS = ".counts"
 _KIND = "imatrix"

@@ -24,14 +24,13 @@ from quantize import native
 from quantize.control import Control
 from quantize.errors import CheckpointError, UnsupportedError
 from quantize.gguf_header import read_header
-from quantize.imatrix import Imatrix, write_imatrix
+from quantize.imatrix import CALIBRATION, Imatrix, write_imatrix
 from quantize.job import Event, MatrixDone, MatrixProgress
 from quantize.libllama import lib
 from quantize.messages import QT_TRANSLATE_NOOP
 from quantize.rows import F32Array
 from quantize.types import GgmlType
 
-CALIBRATION = "calibration.txt"
 N_CTX = 512
 _MIN_TOKENS = 16  # smaller products are not of whole prompts
 _MAX_LOGITS = 64 * 1024**2  # numbers: llama.cpp holds a vocabulary of scores for every token

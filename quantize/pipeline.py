@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from quantize import imatrix_collect, onepass
 from quantize.control import Control
 from quantize.errors import OutputError
@@ -32,15 +34,13 @@ from quantize.job import (
 )
 from quantize.onepass import Target, choice_bytes
 from quantize.origin import history
-from quantize.plan import default_threads, file_stem, make_plan
+from quantize.plan import default_threads, file_stem, make_plan, matrix_path, working_type
 from quantize.recipe import Choice, choose_types, output_metadata
 from quantize.sources import open_source
 from quantize.types import FileType
 from quantize.variants import parse_type
 
 Emit = Callable[[Event], None]
-
-_WORKING_TYPES = {"q8_0": FileType.Q8_0, "bf16": FileType.BF16}
 
 
 def run(job: Job, emit: Emit, control: Control) -> None:
@@ -111,7 +111,7 @@ class _Work:
         self._n_threads = 0
 
     def plan(self) -> Plan:
-        plan = make_plan(self._model, self._job, self._temporary)
+        plan = make_plan(self._model, self._job, self._imatrix, self._temporary)
         self._paths = {parse_type(file.type): Path(file.path) for file in plan.files}
         self._n_threads = plan.n_threads
         return plan
@@ -123,6 +123,10 @@ class _Work:
         self._make(types)
 
     def _given_matrix(self) -> Imatrix | None:
+        """The matrix the job names, or one that an earlier job made beside its files."""
+        made = matrix_path(self._model, self._job)
+        if self._job.imatrix == "auto" and made.exists():
+            self._job = msgspec.structs.replace(self._job, imatrix=str(made))
         if self._job.imatrix in ("none", "auto"):
             return None
         imatrix = read_imatrix(Path(self._job.imatrix))
@@ -135,7 +139,7 @@ class _Work:
         Where the working copy's type was asked for, it becomes that file: its bytes do not depend
         on a matrix.
         """
-        kind = _WORKING_TYPES[self._job.imatrix_precision]
+        kind = working_type(self._job)
         wanted = kind in self._types
         path = self._paths.get(kind) or self._out_path(kind)
         with self._writing((kind,), {kind: path}, "copy") as products:
@@ -146,7 +150,7 @@ class _Work:
         return tuple(t for t in self._types if t is not kind)
 
     def _collect(self, copy: Path) -> Imatrix:
-        out = Path(self._job.out_dir) / f"{file_stem(self._model)}.imatrix"
+        out = matrix_path(self._model, self._job)
         imatrix = imatrix_collect.make_matrix(
             copy, out, n_threads=self._n_threads, emit=self._emit, control=self._control
         )

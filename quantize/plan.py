@@ -19,10 +19,12 @@ import psutil
 from quantize import calibrate
 from quantize.calibrate import Speeds
 from quantize.gguf_writer import EXISTS, EXISTS_HINT, header_bytes, lay_out, padded, tensor_bytes
+from quantize.imatrix import CALIBRATION, Imatrix
 from quantize.job import Job, Plan, PlannedFile, PlannedTensor
 from quantize.messages import QT_TRANSLATE_NOOP, Message
 from quantize.model import Model
 from quantize.onepass import BLOCK_ELEMENTS, BLOCKS_AHEAD_PER_THREAD
+from quantize.origin import history
 from quantize.recipe import Choice, choose_types, output_metadata
 from quantize.types import FileType, GgmlType
 from quantize.variants import parse_type
@@ -31,7 +33,6 @@ _FLOAT_TYPES = (GgmlType.F32, GgmlType.F16, GgmlType.BF16)
 _MATRIX_TOKENS = 25_000
 _PROMPT_EFFICIENCY = 0.6  # of what numpy's matrix product reaches, seen on x86-64 with Q8_0
 _MATRIX_CONTEXT_BYTES = 300 * 1024**2
-_HISTORY_BYTES = 512  # keys on the file's making, which name a matrix that is not there yet
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,15 @@ class _Draft:
         return sum(bool(choice.wanted) for choice in self.choices)
 
 
-def make_plan(model: Model, job: Job, work_dir: Path) -> Plan:
+def make_plan(model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -> Plan:
     """The plan of `job` for `model`. Raises UnsupportedError where types and options cannot be.
 
-    `work_dir` takes llama.cpp's header-only file for a moment.
+    `imatrix`: the one at hand. `work_dir` takes llama.cpp's header-only file for a moment.
     """
     n_threads = job.n_threads or default_threads()
     has_imatrix = job.imatrix != "none"
-    drafts = [_draft(model, job, kind, has_imatrix, work_dir) for kind in _types(job)]
+    kept = imatrix or (_expected_matrix(model, job) if has_imatrix else None)
+    drafts = [_draft(model, job, kind, kept, work_dir) for kind in _types(job)]
     copy = _working_copy(model, job, drafts, work_dir)
     everything = [*drafts, *([copy] if copy else [])]
     speeds = _speeds(model, everything, n_threads, has_imatrix)
@@ -102,16 +104,35 @@ def _types(job: Job) -> tuple[FileType, ...]:
     return tuple(dict.fromkeys(parse_type(name) for name in job.types))
 
 
-def _draft(model: Model, job: Job, kind: FileType, has_imatrix: bool, work_dir: Path) -> _Draft:
-    choices = choose_types(model, kind, job.recipe, has_imatrix, work_dir)
+def matrix_path(model: Model, job: Job) -> Path:
+    """Where the importance matrix that the job makes is kept."""
+    return Path(job.out_dir) / f"{file_stem(model)}.imatrix"
+
+
+def working_type(job: Job) -> FileType:
+    """What the copy is that an importance matrix is measured on."""
+    return FileType.BF16 if job.imatrix_precision == "bf16" else FileType.Q8_0
+
+
+def _expected_matrix(model: Model, job: Job) -> Imatrix:
+    """What can be said of the matrix before it is there: enough for the size of a header."""
+    return Imatrix(matrix_path(model, job), {}, {}, (CALIBRATION,), 0, 0)
+
+
+def _draft(
+    model: Model, job: Job, kind: FileType, imatrix: Imatrix | None, work_dir: Path
+) -> _Draft:
+    if job.imatrix == "auto" and kind is working_type(job):
+        imatrix = None  # it is made before the matrix is
+    choices = choose_types(model, kind, job.recipe, imatrix is not None, work_dir)
     path = Path(job.out_dir) / f"{file_stem(model)}-{kind.name}.gguf"
-    return _Draft(kind, path, choices, _file_bytes(model, job, kind, choices))
+    return _Draft(kind, path, choices, _file_bytes(model, job, kind, choices, imatrix))
 
 
-def _file_bytes(model: Model, job: Job, kind: FileType, choices: Sequence[Choice]) -> int:
-    from quantize.origin import history
-
-    metadata = output_metadata(model, kind, job.recipe) | history(model.path, None)
+def _file_bytes(
+    model: Model, job: Job, kind: FileType, choices: Sequence[Choice], imatrix: Imatrix | None
+) -> int:
+    metadata = output_metadata(model, kind, job.recipe) | history(model.path, imatrix)
     layout = lay_out((choice.name, choice.weight.shape, choice.type) for choice in choices)
     return len(header_bytes(metadata, layout)) + layout[-1].offset + padded(layout[-1].n_bytes)
 
@@ -120,10 +141,10 @@ def _working_copy(
     model: Model, job: Job, drafts: Sequence[_Draft], work_dir: Path
 ) -> _Draft | None:
     """The file that the importance matrix is measured on, unless it was asked for anyway."""
-    kind = FileType.BF16 if job.imatrix_precision == "bf16" else FileType.Q8_0
+    kind = working_type(job)
     if job.imatrix != "auto" or any(draft.file_type is kind for draft in drafts):
         return None
-    return _draft(model, job, kind, False, work_dir)
+    return _draft(model, job, kind, None, work_dir)
 
 
 def _speeds(model: Model, drafts: Sequence[_Draft], n_threads: int, has_imatrix: bool) -> Speeds:

@@ -127,10 +127,10 @@ class QuantizeJob(QObject):
 
     # --- the run ------------------------------------------------------------------------------
 
-    def start(self, job: Job) -> None:
-        """Make the files of `job`."""
+    def start(self, job: Job, plan: Plan | None = None) -> None:
+        """Make the files of `job`. `plan`: what is known of them until the child has its own."""
         self._planner.drop()
-        self.run = Run(job, paused_by_chat=self._chat_is_busy)
+        self.run = Run(job, plan, paused_by_chat=self._chat_is_busy)
         self._runner.start(job)
         if self.run.is_paused:
             self._runner.set_paused(True)

@@ -21,7 +21,7 @@ from quantize.job import (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How far a run has come. `plan` is None until the child has read the source."""
+    """How far a run has come. `plan` may be None until the child has read the source."""
 
     job: Job
     plan: Plan | None = None

@@ -159,7 +159,17 @@ def _write_phi4(folder: Path) -> None:
     tokenizers.write(folder, tokenizer_json=tokenizers.byte_level(), tokenizer_config_json=config)
 
 
+def _write_qwen(folder: Path) -> None:
+    """transformers replaces the expression of a Qwen 2 by its own; here they are the same."""
+    tokenizer = tokenizers.byte_level()
+    splits = tokenizer["pre_tokenizer"]["pretokenizers"]
+    splits[0]["pattern"]["Regex"] = splits[0]["pattern"]["Regex"].replace(r"\p{N}{1,3}", r"\p{N}")
+    config = {"tokenizer_class": "Qwen2Tokenizer", "eos_token": "<|end|>", "bos_token": None}
+    tokenizers.write(folder, tokenizer_json=tokenizer, tokenizer_config_json=config)
+
+
 TOKENIZERS: dict[str, Callable[[Path], None]] = {
+    "qwen": _write_qwen,
     "phi4": _write_phi4,
     **{name: case.write for name, case in tokenizers.CASES.items()},
 }
@@ -284,7 +294,7 @@ CASES: dict[str, Case] = {
             sliding_window=32768,
             use_sliding_window=False,
         ),
-        "qwen2",
+        "qwen",
         "biases on queries, keys and values; rows of 288; tied",
     ),
     "qwen2-untied": Case(
@@ -354,6 +364,7 @@ CASES: dict[str, Case] = {
                 *("gemma3_text", "Gemma3ForCausalLM"),
                 head_dim=64,
                 sliding_window=1024,
+                tie_word_embeddings=True,
                 rope_scaling={"factor": 8.0, "rope_type": "linear"},
                 vocab_size=320,
             ),

@@ -65,7 +65,7 @@ class Plan:
 
 
 def plans(case: Case) -> tuple[Plan, ...]:
-    """MXFP4 is a quantized type: what else its tensors become, loses twice and must be asked for."""
+    """MXFP4 is a quantized type: that its tensors become another one must be asked for."""
     if "quantization_config" in case.config:
         return (
             Plan(identity.MXFP4_TYPES),

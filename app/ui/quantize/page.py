@@ -10,6 +10,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import AppError
+from app.core.selection import narrowed
 from app.jobs.quantize import QuantizeJob
 from app.jobs.quantizerun import Run
 from app.ui import words
@@ -113,11 +114,11 @@ class QuantizePage(QWidget):
         self.choosing.focus_first()
 
     def _make(self) -> None:
-        chosen = self.draft.chosen
-        if chosen and not self._job.is_running:
+        chosen, plan = self.draft.chosen, self.draft.plan
+        if plan is not None and chosen and not self._job.is_running:
             self.choosing.trouble.hide()
             self._began = time.monotonic()
-            self._job.start(self.draft.job_for(chosen))
+            self._job.start(self.draft.job_for(chosen), narrowed(plan, chosen))
             self._show(self.running)
 
     def _turn_pause(self) -> None:
