@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import queue
 import random
 import signal
 import subprocess
@@ -18,7 +19,9 @@ import pytest
 
 from app.engine.client import BlockingEngine
 from app.engine.protocol import Load
+from app.quantizer import Died, QuantizerClient
 from quantize.gguf_header import read_header
+from quantize.job import AnyEvent, Finished, Job
 from tests.helpers.asking import ask, request
 from tests.helpers.starter_checkpoint import write_starter_checkpoint
 
@@ -191,3 +194,28 @@ def test_a_gguf_is_a_source_too_but_never_its_own_target(
     events = _lines(_nibble("quantize", str(source), *flags))
     assert events[0]["warnings"]
     assert read_header(tmp_path / "model-Q4_0.gguf").variant == "Q4_0"
+
+
+def test_a_paused_job_waits_and_then_goes_on(checkpoint: Path, tmp_path: Path) -> None:
+    """As while the chat answers: no block is begun before it is resumed."""
+    events: queue.SimpleQueue[AnyEvent | Died] = queue.SimpleQueue()
+    job = Job(str(checkpoint), ("Q8_0", "Q4_K_M"), str(tmp_path))
+    client = QuantizerClient(job, events.put)
+    try:
+        _wait_for_partial(tmp_path)
+        client.pause()
+        time.sleep(0.5)
+        before = _sizes(tmp_path)
+        time.sleep(0.7)
+        assert _sizes(tmp_path) == before
+        client.resume()
+        while not isinstance(event := events.get(timeout=60), (Finished, Died)):
+            pass
+        assert isinstance(event, Finished)
+    finally:
+        client.close()
+    assert len(list(tmp_path.glob("*.gguf"))) == 2
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in folder.glob("*.partial")}
