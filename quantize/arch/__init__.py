@@ -11,17 +11,25 @@ from collections.abc import Sequence
 from quantize import naming
 from quantize.arch import errors
 from quantize.arch.base import Family
+from quantize.arch.cohere2 import Cohere2
+from quantize.arch.exaone import Exaone
+from quantize.arch.exaone4 import Exaone4
 from quantize.arch.gemma import Gemma
 from quantize.arch.gemma2 import Gemma2
 from quantize.arch.gemma3 import Gemma3
+from quantize.arch.glm4 import Glm4
+from quantize.arch.gpt_oss import GptOss
 from quantize.arch.granite import Granite
+from quantize.arch.lfm2 import Lfm2
 from quantize.arch.llama import Llama
 from quantize.arch.mistral import Mistral
+from quantize.arch.mixtral import Mixtral
 from quantize.arch.olmo2 import Olmo2
 from quantize.arch.parameters import Parameters
 from quantize.arch.phi3 import Phi3
 from quantize.arch.qwen2 import Qwen2
 from quantize.arch.qwen3 import Qwen3
+from quantize.arch.qwen3_moe import Qwen3Moe
 from quantize.arch.smollm3 import SmolLM3
 from quantize.checkpoint import Checkpoint
 from quantize.config import Config
@@ -31,17 +39,25 @@ from quantize.types import GgufType
 
 # By config.json's `model_type`.
 FAMILIES: dict[str, type[Family]] = {
+    "cohere2": Cohere2,
+    "exaone": Exaone,
+    "exaone4": Exaone4,
     "gemma": Gemma,
     "gemma2": Gemma2,
     "gemma3": Gemma3,
     "gemma3_text": Gemma3,
+    "glm4": Glm4,
+    "gpt_oss": GptOss,
     "granite": Granite,
+    "lfm2": Lfm2,
     "llama": Llama,
     "mistral": Mistral,
+    "mixtral": Mixtral,
     "olmo2": Olmo2,
     "phi3": Phi3,
     "qwen2": Qwen2,
     "qwen3": Qwen3,
+    "qwen3_moe": Qwen3Moe,
     "smollm3": SmolLM3,
 }
 

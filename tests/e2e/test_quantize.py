@@ -45,11 +45,7 @@ def planned(window: Desktop, starter_path: Path) -> Desktop:
     window.key("ctrl+3")
     window.key("Tab", "Tab", "Tab")
     window.key("space")
-    wait_until(lambda: len(window.windows()) > 1, "a file dialog")
-    window.type(str(starter_path))
-    window.key("Return")
-    wait_until(lambda: len(window.windows()) == 1, "the dialog's end")
-    window.focus()
+    window.choose_file(starter_path)
     wait_until(lambda: _children(window), "a child that plans")
     wait_until(lambda: not _children(window), "the plan")
     return window

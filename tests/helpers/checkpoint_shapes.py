@@ -187,24 +187,24 @@ def gpt_oss(c: Json) -> Shapes:
 
 
 def lfm2(c: Json) -> Shapes:
-    n_embd, n_ff = c["hidden_size"], c["intermediate_size"]
-    if c["block_auto_adjust_ff_dim"]:
-        n_ff = int(c["block_ffn_dim_multiplier"] * int(2 * n_ff / 3))
-        n_ff = -(-n_ff // c["block_multiple_of"]) * c["block_multiple_of"]
+    n_embd = c["hidden_size"]
+    n_ff = int(c["block_ffn_dim_multiplier"] * int(2 * c["block_ff_dim"] / 3))
+    n_ff = -(-n_ff // c["block_multiple_of"]) * c["block_multiple_of"]
+    c = {**c, "intermediate_size": n_ff, "tie_word_embeddings": True}
     conv: Shapes = {
         "conv.conv.weight": (n_embd, 1, c["conv_L_cache"]),
         "conv.in_proj.weight": (3 * n_embd, n_embd),
         "conv.out_proj.weight": (n_embd, n_embd),
     }
-    attention = _attention(c | {"intermediate_size": 0}, out="out_proj")
-    attention |= _head_norms(c | {"intermediate_size": 0}, "q_layernorm", "k_layernorm")
+    attention = _attention(c, out="out_proj") | _head_norms(c, "q_layernorm", "k_layernorm")
     rest: Shapes = _norms(c, "operator_norm", "ffn_norm") | {
         "feed_forward.w1.weight": (n_ff, n_embd),
         "feed_forward.w2.weight": (n_embd, n_ff),
         "feed_forward.w3.weight": (n_ff, n_embd),
     }
-    kinds = {"conv": conv | rest, "full_attention": attention | rest}
-    shapes = _model(c, *(kinds[kind] for kind in c["layer_types"]))
+    full = c["full_attn_idxs"]
+    layers = ((attention if i in full else conv) | rest for i in range(c["num_hidden_layers"]))
+    shapes = _model(c, *layers)
     shapes["model.embedding_norm.weight"] = shapes.pop("model.norm.weight")
     return shapes
 
@@ -242,7 +242,8 @@ def exaone4(c: Json) -> Shapes:
 
 
 def cohere2(c: Json) -> Shapes:
-    return _model(c, _norms(c, "input_layernorm") | _attention(c) | _feed_forward(c))
+    tied = {**c, "tie_word_embeddings": True}
+    return _model(tied, _norms(c, "input_layernorm") | _attention(c) | _feed_forward(c))
 
 
 SHAPES: dict[str, Callable[[Json], Shapes]] = {

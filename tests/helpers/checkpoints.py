@@ -195,6 +195,10 @@ def _config(model_type: str, class_name: str, **values: Any) -> Json:
     }
 
 
+def _without(config: Json, *keys: str) -> Json:
+    return {key: value for key, value in config.items() if key not in keys}
+
+
 _LLAMA3_ROPE = {
     "rope_type": "llama3",
     "factor": 32.0,
@@ -520,24 +524,25 @@ CASES: dict[str, Case] = {
         "experts in 16 bits, transposed",
     ),
     "LFM2-tiny": Case(
-        {
-            **_config(
+        _without(
+            _config(
                 *("lfm2", "Lfm2ForCausalLM"),
-                intermediate_size=384,
                 num_hidden_layers=3,
                 norm_eps=1e-5,
                 conv_L_cache=3,
                 conv_bias=False,
+                block_ff_dim=384,
                 block_auto_adjust_ff_dim=True,
                 block_ffn_dim_multiplier=1.0,
                 block_multiple_of=256,
-                layer_types=["conv", "conv", "full_attention"],
+                full_attn_idxs=[2],
                 rope_theta=1000000.0,
-                tie_word_embeddings=True,
+                tie_embedding=True,
             ),
-        },
+            *("rms_norm_eps", "intermediate_size", "tie_word_embeddings"),
+        ),
         "qwen3",
-        "short convolutions",
+        "short convolutions, older names",
     ),
     "GLM-4-tiny": Case(
         _config(
@@ -588,19 +593,18 @@ CASES: dict[str, Case] = {
         "norms after each half, a window in three layers of four",
     ),
     "c4ai-command-tiny": Case(
-        {
-            **_config(
+        _without(
+            _config(
                 *("cohere2", "Cohere2ForCausalLM"),
                 layer_norm_eps=1e-5,
                 logit_scale=0.25,
                 sliding_window=512,
                 rope_theta=50000.0,
-                tie_word_embeddings=True,
-                attention_bias=False,
                 rotary_pct=1.0,
-                layer_types=["sliding_attention", "full_attention"],
+                attention_bias=False,
             ),
-        },
+            *("rms_norm_eps", "tie_word_embeddings"),
+        ),
         "qwen3",
         "one norm for both halves",
     ),

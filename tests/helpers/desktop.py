@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,9 +81,24 @@ class Desktop:
         wait_until(self._find_window, f"a visible window ({self.log.read_text()[-2000:]})")
         self.focus()
 
-    def focus(self) -> None:
-        """Give the window the keys; nobody else does where no window manager runs."""
-        self._xdotool("windowfocus", "--sync", self.window)
+    def focus(self, window: str = "") -> None:
+        """Give a window the keys; nobody else does where no window manager runs."""
+        self._xdotool("windowfocus", "--sync", window or self.window)
+
+    def choose_file(self, path: Path) -> None:
+        """In the file dialog that is coming up: its name, and Enter; again where keys got lost."""
+        wait_until(lambda: len(self.windows()) > 1, "a file dialog")
+        for _ in range(5):
+            dialog = next((each for each in self.windows() if each != self.window), None)
+            if dialog is None:
+                break
+            self.focus(dialog)
+            self.key("ctrl+a")
+            self.type(str(path))
+            self.key("Return")
+            with suppress(AssertionError):
+                wait_until(lambda: len(self.windows()) == 1, "the dialog's end", within_s=5)
+        self.focus()
 
     def windows(self) -> list[str]:
         """The visible ones, dialogs included."""
