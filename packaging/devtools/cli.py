@@ -11,7 +11,7 @@ from devtools import environment, lock, smoke, starter, system
 from devtools.console import SetupError, say
 
 ROOT = Path(__file__).resolve().parents[2]
-_LATER = ("package", "oracle", "soak")
+_LATER = ("package", "oracle")
 
 
 def run(arguments: list[str]) -> int:
@@ -50,6 +50,14 @@ def bench(arguments: list[str]) -> int:
     return _become(python, ["-m", "tests.bench", *arguments])
 
 
+def soak(arguments: list[str]) -> int:
+    """run 10,000 cases of every property test over hostile input; ARGS go to pytest"""
+    os.chdir(ROOT)
+    python, _ = _prepare_for_tests()
+    os.environ.setdefault("NIBBLE_FUZZ_CASES", "10000")
+    return _become(python, ["-m", "pytest", "-m", "fuzz", "tests/unit", *arguments])
+
+
 def smoke_window(arguments: list[str]) -> int:
     """open the real window once on a hidden display and close it"""
     _refuse(arguments)
@@ -67,6 +75,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "test": test,
     "lint": lint,
     "bench": bench,
+    "soak": soak,
     "smoke": smoke_window,
     "lock": lock_requirements,
 }

@@ -12,7 +12,6 @@ from quantize import naming
 from quantize.arch import errors
 from quantize.arch.base import Family
 from quantize.arch.cohere2 import Cohere2
-from quantize.arch.exaone import Exaone
 from quantize.arch.exaone4 import Exaone4
 from quantize.arch.gemma import Gemma
 from quantize.arch.gemma2 import Gemma2
@@ -40,7 +39,6 @@ from quantize.types import GgufType
 # By config.json's `model_type`.
 FAMILIES: dict[str, type[Family]] = {
     "cohere2": Cohere2,
-    "exaone": Exaone,
     "exaone4": Exaone4,
     "gemma": Gemma,
     "gemma2": Gemma2,

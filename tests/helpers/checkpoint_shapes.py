@@ -218,23 +218,6 @@ def glm4(c: Json) -> Shapes:
     )
 
 
-def exaone(c: Json) -> Shapes:
-    n_embd, n_ff, n_vocab = c["hidden_size"], c["intermediate_size"], c["vocab_size"]
-    layer = _norms(c, "ln_1", "ln_2") | _attention(c, "attn.attention.", "out_proj")
-    layer |= {
-        "mlp.c_fc_0.weight": (n_ff, n_embd),
-        "mlp.c_fc_1.weight": (n_ff, n_embd),
-        "mlp.c_proj.weight": (n_embd, n_ff),
-    }
-    shapes: Shapes = {
-        "transformer.wte.weight": (n_vocab, n_embd),
-        "transformer.ln_f.weight": (n_embd,),
-    }
-    for i in range(c["num_layers"]):
-        shapes |= {f"transformer.h.{i}.{name}": shape for name, shape in layer.items()}
-    return shapes if c["tie_word_embeddings"] else shapes | {"lm_head.weight": (n_vocab, n_embd)}
-
-
 def exaone4(c: Json) -> Shapes:
     norms = _norms(c, "post_attention_layernorm", "post_feedforward_layernorm")
     heads = _head_norms(c, "q_norm", "k_norm")
@@ -264,7 +247,6 @@ SHAPES: dict[str, Callable[[Json], Shapes]] = {
     "gpt_oss": gpt_oss,
     "lfm2": lfm2,
     "glm4": glm4,
-    "exaone": exaone,
     "exaone4": exaone4,
     "cohere2": cohere2,
 }

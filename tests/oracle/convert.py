@@ -29,8 +29,6 @@ def main(converter: str, pre: str) -> None:
     sys.path[:0] = [converter, f"{converter}/gguf-py"]
     script: Any = importlib.import_module("convert_hf_to_gguf")
     logging.disable(logging.CRITICAL)
-    # transformers 5.23 asks configs of families it does not know for this, and does not use it.
-    importlib.import_module("transformers").PreTrainedConfig.max_position_embeddings = None
     if pre:
         _name_unknown(importlib.import_module("conversion.base"), pre)
     for folder, target, type_ in json.load(sys.stdin):

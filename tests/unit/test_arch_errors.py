@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize import arch
@@ -17,6 +17,7 @@ from quantize.errors import CheckpointError, QuantizeError, UnsupportedError
 from quantize.model import Weight
 from tests.helpers import fake_checkpoint
 from tests.helpers.fake_checkpoint import LLAMA, blank, llama_tensors
+from tests.helpers.fuzz import fuzz
 
 EXPECTED = json.loads(Path(__file__).with_name("expected").joinpath("arch.json").read_text())
 
@@ -297,7 +298,7 @@ keys = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@fuzz
 @given(st.sampled_from(sorted(EXPECTED)), st.dictionaries(keys, values, max_size=3))
 def test_only_our_errors_leave_mutated_configs(name: str, changes: dict[str, Any]) -> None:
     case = EXPECTED[name]

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.config import Config, read_config
 from quantize.errors import CheckpointError
+from tests.helpers.fuzz import fuzz
 from tests.helpers.safetensors_files import write_config
 
 LLAMA = {
@@ -196,7 +197,7 @@ KEYS = ("model_type", "architectures", "text_config", "thinker_config", "quantiz
 
 
 @given(content=st.dictionaries(st.sampled_from(KEYS), values))
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@fuzz
 def test_only_checkpoint_errors_come_out(folder: Path, content: dict[str, Any]) -> None:
     write_config(folder, content)
     try:

@@ -6,7 +6,6 @@ against the official converter (llama.cpp at 0c1e57098, conversion/base.py), bit
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.checkpoint import Checkpoint, Tensor, open_checkpoint
@@ -23,11 +22,11 @@ from quantize.errors import CheckpointError, QuantizeError, UnsupportedError
 from quantize.packed.recent import Recent
 from quantize.rows import RawGathered, RawRows, RawSliced, RawStacked
 from quantize.types import GgmlType
+from tests.helpers.fuzz import fuzz
 from tests.helpers.safetensors_files import Raw, Value, bf16, fp8, raw, write_checkpoint
 
 F32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-N_CASES = int(os.environ.get("NIBBLE_FUZZ_CASES", "200"))
 rng = np.random.default_rng(7)
 
 
@@ -719,7 +718,7 @@ def test_unchanged_parts_fit_together(shared: Path, name: str) -> None:
 
 
 @given(case=changed_parts())
-@settings(max_examples=N_CASES, deadline=None, derandomize=True, database=None)
+@fuzz
 def test_only_our_errors_come_out_of_changed_parts(
     shared: Path, case: tuple[dict[str, Value], object]
 ) -> None:

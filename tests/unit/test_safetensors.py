@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.errors import CheckpointError, QuantizeError, UnsupportedError
 from quantize.positional import PositionalFile
 from quantize.safetensors import Stored, StoredRows, read_safetensors
 from tests.helpers import safetensors_files as files
+from tests.helpers.fuzz import fuzz
 from tests.helpers.safetensors_files import ATTACKS, Value, bf16, entry, fp8, with_header
 
 AGAIN = "Download it again, or copy it again from where it came."
-N_MUTATIONS = int(os.environ.get("NIBBLE_FUZZ_CASES", "200"))
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_places_that_cannot_be_read(tmp_path: Path, path: Path) -> None:
     assert str(refused(path)) == "model.safetensors is not an ordinary file."
 
 
-# Changed headers: NIBBLE_FUZZ_CASES=10000 for the long run
+# Changed headers
 
 SOUND = files.safetensors_bytes(
     {
@@ -328,7 +328,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(changes=changes)
-@settings(max_examples=N_MUTATIONS, deadline=None, derandomize=True, database=None)
+@fuzz
 def test_only_our_errors_come_out_of_changed_headers(
     victim: Path, changes: list[tuple[str, int, bytes]]
 ) -> None:

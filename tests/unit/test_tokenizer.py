@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import quantize.tokenizer as package
@@ -17,6 +17,7 @@ from quantize.config import Config, read_config
 from quantize.errors import CheckpointError, QuantizeError, UnsupportedError
 from quantize.model import MetadataValue, Typed, TypedArray
 from quantize.tokenizer import VocabStyle, known, vocabulary
+from tests.helpers.fuzz import fuzz
 from tests.helpers.tokenizer_oracle import GOLDENS, digests, ours
 from tests.helpers.tokenizers import (
     CASES,
@@ -343,7 +344,7 @@ FILES = {
 }
 
 
-@settings(max_examples=150)
+@fuzz
 @given(data=st.data())
 def test_only_our_errors_leave(data: st.DataObject, tmp_path_factory: Any) -> None:
     folder = tmp_path_factory.mktemp("hostile")

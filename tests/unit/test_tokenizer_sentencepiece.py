@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.errors import CheckpointError
 from quantize.tokenizer.sentencepiece import read_pieces
 from quantize.tokenizer.wire import WireError, fields
+from tests.helpers.fuzz import fuzz
 from tests.helpers.tokenizers import PIECES, chunk, sentencepiece, varint
 
 PATH = Path("model", "tokenizer.model")
@@ -78,7 +79,7 @@ def test_varints(n: int) -> None:
     assert [*fields(b"\x08" + varint(n))] == [(1, n)]
 
 
-@settings(max_examples=300)
+@fuzz
 @given(st.binary(max_size=200))
 def test_only_its_error_leaves_the_wire(data: bytes) -> None:
     try:
@@ -88,7 +89,7 @@ def test_only_its_error_leaves_the_wire(data: bytes) -> None:
     assert total <= len(data)
 
 
-@settings(max_examples=300)
+@fuzz
 @given(st.data())
 def test_only_our_error_leaves_a_mutated_file(data: st.DataObject) -> None:
     content = bytearray(sentencepiece(PIECES[:3] + PIECES[250:]))

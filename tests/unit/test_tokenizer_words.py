@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.tokenizer.encode import encode, with_special
@@ -21,6 +21,7 @@ from quantize.tokenizer.hf import HfVocabulary
 from quantize.tokenizer.known import CHECK_TEXT, NAMES
 from quantize.tokenizer.pre import digest
 from quantize.tokenizer.pretokenize import UnknownStepError, normalize, split_words
+from tests.helpers.fuzz import fuzz
 from tests.helpers.tokenizers import added, byte_fallback, byte_level
 
 
@@ -104,7 +105,7 @@ def test_expressions_that_are_refused(expression: str) -> None:
         find_matches(expression, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")
 
 
-@settings(max_examples=300)
+@fuzz
 @given(st.text(alphabet="ab1 \\pLNsdx{}[]()^&-+*?|.,:=!<>iu", max_size=24))
 def test_only_its_error_leaves_an_expression(expression: str) -> None:
     text = "ab1 \nAç我"

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.errors import GgufError
 from quantize.gguf_header import ArrayRef, GgufHeader, read_header
 from tests.helpers import gguf_files
+from tests.helpers.fuzz import fuzz
 
 SOUND = gguf_files.gguf_bytes(gguf_files.METADATA, gguf_files.TENSORS)
 HEADER_BYTES = len(SOUND) - sum(-(-len(t.data) // 32) * 32 for t in gguf_files.TENSORS)
 MAX_MEMORY_BYTES = 3 * 1024**2
 MAX_SECONDS = 2.0
-fuzz = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 
 
 @pytest.fixture(scope="module")
