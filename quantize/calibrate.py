@@ -20,6 +20,24 @@ _MAX_PER_TYPE_S = 0.06
 _SHAPE = (32, 1024)
 _READ_BLOCKS = 8
 _READ_ELEMENTS = 512 * 1024
+# Building these types' tables takes ggml up to 13 s, too long for a plan: their speed is taken as a
+# part of Q4_K's with an importance matrix (seen on x86-64), and the tables are counted apart.
+_PART_OF_Q4_K = {
+    GgmlType.IQ2_XXS: 0.24,
+    GgmlType.IQ2_XS: 0.11,
+    GgmlType.IQ2_S: 0.24,
+    GgmlType.IQ3_XXS: 0.20,
+    GgmlType.IQ3_S: 0.23,
+    GgmlType.IQ1_S: 0.38,
+    GgmlType.IQ1_M: 0.56,
+}
+_TABLE_SECONDS = {
+    GgmlType.IQ2_XXS: 1.0,
+    GgmlType.IQ2_XS: 2.2,
+    GgmlType.IQ2_S: 6.4,
+    GgmlType.IQ1_S: 13.0,
+    GgmlType.IQ1_M: 13.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +65,19 @@ def measure(
     )
 
 
+def table_seconds(types: Iterable[GgmlType]) -> float:
+    """What ggml takes, once, to build the tables of `types`."""
+    return sum(_TABLE_SECONDS.get(type_, 0.0) for type_ in set(types))
+
+
 @functools.cache
 def _encode_speed(type_: GgmlType, n_threads: int, with_imatrix: bool, budget_s: float) -> float:
+    if type_ in _PART_OF_Q4_K:
+        q4_k = _encode_speed(GgmlType.Q4_K, n_threads, True, _MAX_PER_TYPE_S)
+        return q4_k * _PART_OF_Q4_K[type_]
     native.quantize_init(type_)
     rows = np.random.default_rng(0).standard_normal(_SHAPE).astype(np.float32)
-    weighted = with_imatrix or native.requires_importance(type_)
-    importance = np.ones(_SHAPE[1], np.float32) if weighted else None
+    importance = np.ones(_SHAPE[1], np.float32) if with_imatrix else None
 
     def work(_: int) -> float:
         return _rate(lambda: native.quantize_rows(type_, rows, importance), budget_s) * rows.size

@@ -49,6 +49,11 @@ class Inspection:
     chat_template: str
     template_diff: str = ""
 
+    @property
+    def composition(self) -> dict[str, int]:
+        """Bytes by tensor type, most first."""
+        return {share.type: share.n_bytes for share in self.types}
+
 
 def inspect_file(path: Path, against: Path | None = None) -> Inspection:
     """What the GGUF at `path` holds, its chat template held against that of `against`, a GGUF or a

@@ -237,6 +237,7 @@ def _seconds(files: Sequence[Sequence[Choice]], speeds: Speeds) -> float:
             elements[type_] += weight.n_elements
         n_written += sum(tensor_bytes(weight.shape, choice.type) for choice in choices)
     encoding = sum(n / speeds.encode[type_] for type_, n in elements.items())
+    encoding += calibrate.table_seconds(elements)
     return encoding + n_read / speeds.read + n_written / speeds.write_bytes_per_s
 
 

@@ -16,11 +16,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.core import hardware
 from app.core.errors import QT_TRANSLATE_NOOP, AppError
 from app.core.files import write_atomic
-from app.jobs.lookinside import FileFacts, look_inside
+from app.jobs.lookinside import look_inside
 from app.jobs.quantizelink import ClientFactory, QuantizeLink
 from app.jobs.quantizerun import Run, changes_by, error_of
 from app.jobs.tasks import OnFailed, TaskThread
 from app.quantizer import Died, QuantizerClient
+from quantize.inspect import Inspection
 from quantize.job import (
     AnyEvent,
     Cancelled,
@@ -108,7 +109,7 @@ class QuantizeJob(QObject):
         self._write(path, source.read_bytes)
 
     def inspect(
-        self, path: Path, on_done: Callable[[FileFacts], None], on_failed: OnFailed
+        self, path: Path, on_done: Callable[[Inspection], None], on_failed: OnFailed
     ) -> None:
         """Look into the model file at `path`."""
         self.tasks.submit(lambda: look_inside(path), on_done, on_failed)

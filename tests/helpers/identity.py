@@ -7,8 +7,9 @@ A tensor section is the table of tensors (names, shapes, types, offsets) and all
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
@@ -19,7 +20,10 @@ from quantize.job import Event, Job, Recipe
 from quantize.tokenizer import known
 from quantize.types import FileType
 from tests.helpers import checkpoints
+from tests.helpers.checkpoints import Case
 
+GOLDENS = Path(__file__).resolve().parents[1] / "goldens" / "identity.json"
+PRE = "llama-bpe"  # what the small tokenizers' pre-tokenizer goes under
 TYPES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "IQ4_XS")
 MATRIX_TYPES = ("IQ2_XS",)
 MXFP4_TYPES = ("MXFP4_MOE",)  # what keeps experts that are MXFP4 already
@@ -39,16 +43,34 @@ MAY_DIFFER = {
 _CHUNK = 1 << 20
 
 
-def make_ours(
-    folder: Path, out: Path, types: Iterable[str], matrix: Path | None, requantize: bool = False
-) -> dict[str, Path]:
+@dataclass(frozen=True)
+class Plan:
+    """Types that are made in one job."""
+
+    types: tuple[str, ...]
+    with_matrix: bool = False
+    requantize: bool = False
+
+
+def plans(case: Case) -> tuple[Plan, ...]:
+    """MXFP4 is a quantized type: that its tensors become another one must be asked for."""
+    if "quantization_config" in case.config:
+        return (
+            Plan(MXFP4_TYPES),
+            Plan(TYPES, requantize=True),
+            Plan(MATRIX_TYPES, with_matrix=True, requantize=True),
+        )
+    return (Plan(TYPES), Plan(MATRIX_TYPES, with_matrix=True))
+
+
+def make_ours(folder: Path, out: Path, plan: Plan, matrix: Path | None) -> dict[str, Path]:
     """Files by type, made by one job without its child process."""
     job = Job(
         source=str(folder),
-        types=tuple(types),
+        types=plan.types,
         out_dir=str(out),
         imatrix=str(matrix) if matrix else "none",
-        recipe=Recipe(allow_requantize=requantize),
+        recipe=Recipe(allow_requantize=plan.requantize),
         n_threads=2,
         low_priority=False,
     )
@@ -58,9 +80,9 @@ def make_ours(
 
 
 @contextmanager
-def known_tokenizers(hashes: Mapping[str, str]) -> Iterator[None]:
-    """Meanwhile the small tokenizers' hashes go under these names of pre-tokenizers."""
-    with mock.patch.dict(known.NAMES, hashes):
+def known_tokenizers(pre_hash: str) -> Iterator[None]:
+    """Meanwhile a small tokenizer's hash is known; "" where it has none."""
+    with mock.patch.dict(known.NAMES, {pre_hash: PRE} if pre_hash else {}):
         yield
 
 
@@ -88,14 +110,11 @@ def file_type(path: Path) -> FileType:
     return FileType(read_header(path).number("general.file_type"))
 
 
-def shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    return [(tensor.name, tensor.shape) for tensor in read_header(path).tensors]
-
-
-def matrix_for(folder: Path, path: Path) -> checkpoints.Matrix:
-    """Writes a random importance matrix for a model whose GGUF is at `path` into `folder`."""
-    matrix = checkpoints.random_matrix(shapes(path))
-    checkpoints.write_matrix(folder / "random.imatrix", matrix)
+def write_matrix_for(model: Path, path: Path) -> checkpoints.Matrix:
+    """A random importance matrix for the GGUF `model`, written to `path`."""
+    header = read_header(model)
+    matrix = checkpoints.random_matrix((tensor.name, tensor.shape) for tensor in header.tensors)
+    checkpoints.write_matrix(path, matrix)
     return matrix
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from quantize.libllama import lib
 from quantize.types import FileType
 from tests.helpers import checkpoints
+from tests.helpers.identity import PRE
 
-PRE = "llama-bpe"
 _SCRIPT = Path(__file__).with_name("convert.py")
 
 
@@ -49,7 +49,7 @@ def quantize(
     matrix: checkpoints.Matrix | None = None,
     requantize: bool = False,
 ) -> Path:
-    """llama_model_quantize. Raises RuntimeError with what it logged."""
+    """llama_model_quantize. Raises RuntimeError with the end of what it logged."""
     params = lib.llama_model_quantize_default_params()
     params.ftype = int(FileType[type_])
     params.nthread = 2

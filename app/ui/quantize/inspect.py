@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import AppError
-from app.jobs.lookinside import FileFacts
 from app.ui import style, words
 from app.ui.controls import ElidedLabel, button, label
 from app.ui.quantize.flow import Flow
@@ -25,6 +24,7 @@ from app.ui.quantize.tensors import FilteredTable, TensorRow
 from app.ui.segmented import Segmented
 from app.ui.theme import CODE, font, px
 from app.ui.trouble import TroubleCard
+from quantize.inspect import Inspection
 
 
 class InspectDialog(QDialog):
@@ -84,7 +84,7 @@ class InspectDialog(QDialog):
         for widget in (self.bar, self._legend, self.choice, self._stack):
             widget.setVisible(shown)
 
-    def show_facts(self, facts: FileFacts) -> None:
+    def show_facts(self, facts: Inspection) -> None:
         self.name.setText(f"{facts.name} {facts.variant}".strip())
         self.facts.setText(self._facts_words(facts))
         self.bar.show_types(facts.composition)
@@ -100,7 +100,7 @@ class InspectDialog(QDialog):
         self.facts.hide()
         self.trouble.show_error(error)
 
-    def _facts_words(self, facts: FileFacts) -> str:
+    def _facts_words(self, facts: Inspection) -> str:
         parts = (
             facts.architecture,
             self._params_words(facts.n_params),
@@ -117,7 +117,7 @@ class InspectDialog(QDialog):
         return self.tr("{n} million parameters").format(n=words.decimal(n_params / 1e6, 0))
 
 
-def _tensor_rows(facts: FileFacts) -> tuple[TensorRow, ...]:
+def _tensor_rows(facts: Inspection) -> tuple[TensorRow, ...]:
     rows = []
     for number, tensor in enumerate(facts.tensors):
         shape = " × ".join(str(length) for length in tensor.shape)
