@@ -43,7 +43,8 @@ _TABLE_SECONDS = {
 @dataclass(frozen=True, slots=True)
 class Speeds:
     """`encode`: weights per second of all threads together; `read` the same for reading and
-    turning into float32; `write_bytes_per_s` for hashing what is written."""
+    turning into float32; `write_bytes_per_s` for hashing what is written; `flops` of a matrix
+    product."""
 
     encode: dict[GgmlType, float]
     read: float
@@ -59,7 +60,7 @@ def measure(
     budget = min(_MAX_PER_TYPE_S, _BUDGET_S / max(1, len(wanted)))
     return Speeds(
         encode={t: _encode_speed(t, n_threads, with_imatrix, budget) for t in wanted},
-        read=_read_speed(weights),
+        read=_read_speed(weights, n_threads),
         write_bytes_per_s=_hash_speed(),
         flops=_flops(),
     )
@@ -98,16 +99,20 @@ def _rate(action: Callable[[], object], budget_s: float) -> float:
             return n_done / spent
 
 
-def _read_speed(weights: Sequence[Weight]) -> float:
-    """Weights per second, from the first blocks of the largest tensor."""
+def _read_speed(weights: Sequence[Weight], n_threads: int) -> float:
+    """Weights per second of all threads together, from the first blocks of the largest tensor."""
     rows = max(weights, key=lambda weight: weight.n_elements).rows
     step = max(1, _READ_ELEMENTS // rows.n_cols)
+    starts = range(0, min(rows.n_rows, n_threads * _READ_BLOCKS * step), step)
     began = time.perf_counter()
-    n_read = 0
-    for start in range(0, min(rows.n_rows, _READ_BLOCKS * step), step):
-        n_read += rows.read(start, min(rows.n_rows, start + step)).size
-        if time.perf_counter() - began > _MAX_PER_TYPE_S:
-            break
+
+    def work(start: int) -> int:
+        if start and time.perf_counter() - began > _MAX_PER_TYPE_S:
+            return 0
+        return rows.read(start, min(rows.n_rows, start + step)).size
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        n_read = sum(pool.map(work, starts))
     return n_read / max(1e-9, time.perf_counter() - began)
 
 

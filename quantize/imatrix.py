@@ -3,8 +3,9 @@
 For every matrix of a tensor (several for experts): the sum over all tokens of the squares of what
 was multiplied with it, and how many tokens that were. Collecting is `imatrix_collect`'s.
 
-Source: llama.cpp at 0c1e57098, tools/imatrix/imatrix.cpp (save_imatrix) and
-tools/quantize/quantize.cpp (load_imatrix).
+Source: llama.cpp at 0c1e57098, tools/imatrix/imatrix.cpp (save_imatrix), common/imatrix-loader.cpp
+and tools/quantize/quantize.cpp (load_imatrix). Refused though llama.cpp takes it: numbers that are
+negative or not finite.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import numpy as np
 from quantize import gguf_errors
 from quantize.errors import UnsupportedError
 from quantize.gguf_header import ArrayRef, GgufHeader, TensorInfo, read_header
+from quantize.gguf_reader import reading
 from quantize.gguf_writer import OutputFile, header_bytes, lay_out, padded
+from quantize.imatrix_means import read_means
 from quantize.messages import QT_TRANSLATE_NOOP
 from quantize.model import MetadataValue, Typed, TypedArray, Weight
 from quantize.positional import PositionalFile
@@ -31,11 +34,17 @@ CALIBRATION = "calibration.txt"  # what Nibble measures on, among its resources
 _SUMS = ".in_sum2"
 _COUNTS = ".counts"
 _KIND = "imatrix"
+_MAGIC = b"GGUF"
+_EMBEDDING = "token_embd.weight"  # not multiplied with, so old matrices have what they like
 
 
 @dataclass(frozen=True)
 class Imatrix:
-    """`sums[name]`: (n_mat, n_cols) float32; `counts[name]`: (n_mat,) float32, tokens seen."""
+    """`sums[name]`: (n_counts, n) float32; `counts[name]`: (n_counts,) float32, tokens seen.
+
+    Experts have a count each and n_cols sums; other weights one count for the sums of all their
+    matrices.
+    """
 
     path: Path
     sums: Mapping[str, F32Array]
@@ -51,34 +60,56 @@ class Imatrix:
         """
         if name not in self.sums:
             return None
-        sums, counts = self.sums[name], self.counts[name][:, None]
+        sums = self.sums[name]
+        counts = np.floor(self.counts[name].astype(np.float64) + 0.5).astype(np.float32)[:, None]
         means = np.divide(sums, counts, out=np.ones_like(sums), where=counts > 0)
         return means.reshape(-1)
 
 
 def read_imatrix(path: Path) -> Imatrix:
-    """The matrix in the GGUF at `path`. Raises GgufError, UnsupportedError."""
+    """The matrix in the file at `path`: a GGUF, or llama.cpp's older format.
+
+    Raises GgufError, UnsupportedError.
+    """
+    with reading(path) as reader:
+        magic = reader.peek(min(len(_MAGIC), reader.size_bytes))
+    try:
+        matrix = _read_means(path) if magic != _MAGIC else None
+        return matrix or _read_gguf(path)
+    except OSError as error:
+        raise gguf_errors.cannot_open(path, error) from error
+
+
+def _read_means(path: Path) -> Imatrix | None:
+    """Calls take the place of counts; means are means whatever they are multiplied with."""
+    old = read_means(path)
+    if old is None:
+        return None
+    sums = {name: values[None, :] for name, values in old.sums.items()}
+    counts = {name: np.full(1, max(n, 1), np.float32) for name, n in old.n_calls.items()}
+    for name, count in counts.items():
+        _check(path, name, sums[name], count)
+    return Imatrix(path, sums, counts, old.datasets, old.n_chunks, chunk_size=0)
+
+
+def _read_gguf(path: Path) -> Imatrix:
     header = read_header(path)
-    if header.text("general.type") != _KIND:
+    pairs = _pairs(header)
+    if header.text("general.type") != _KIND or not pairs:
         raise UnsupportedError(path, _NOT_A_MATRIX.fill(name=path.name), _NOT_A_MATRIX_HINT)
-    by_name = {tensor.name: tensor for tensor in header.tensors}
     file = PositionalFile(path)
     sums, counts = {}, {}
-    for name in (n.removesuffix(_SUMS) for n in by_name if n.endswith(_SUMS)):
-        if name + _COUNTS not in by_name:
-            raise gguf_errors.damaged(path, f"{name} has sums and no counts")
-        sums[name] = _matrix(header, file, by_name[name + _SUMS])
-        counts[name] = _matrix(header, file, by_name[name + _COUNTS]).reshape(-1)
+    for name, pair in pairs.items():
+        sums[name] = _matrix(header, file, pair[_SUMS])
+        counts[name] = _matrix(header, file, pair[_COUNTS]).reshape(-1)
         _check(path, name, sums[name], counts[name])
-    if not sums:
-        raise UnsupportedError(path, _NOT_A_MATRIX.fill(name=path.name), _NOT_A_MATRIX_HINT)
     return Imatrix(
         path=path,
         sums=sums,
         counts=counts,
         datasets=_texts(header, "imatrix.datasets"),
-        n_chunks=header.number("imatrix.chunk_count"),
-        chunk_size=header.number("imatrix.chunk_size"),
+        n_chunks=_number(header, "imatrix.chunk_count"),
+        chunk_size=_number(header, "imatrix.chunk_size"),
     )
 
 
@@ -99,13 +130,13 @@ def write_imatrix(imatrix: Imatrix) -> None:
 
 def check_fits(imatrix: Imatrix, weights: Sequence[Weight]) -> None:
     """Raises UnsupportedError where the matrix was measured on another model."""
-    known = [weight for weight in weights if weight.name in imatrix.sums]
+    known = [w for w in weights if w.name in imatrix.sums and w.name != _EMBEDDING]
     if not known:
         text = _OTHER_MODEL.fill(name=imatrix.path.name)
         raise UnsupportedError(imatrix.path, text, _OTHER_MODEL_HINT)
     for weight in known:
         n_values = weight.shape[0] * math.prod(weight.shape[2:])
-        if imatrix.sums[weight.name].size != n_values and weight.name.startswith("blk."):
+        if imatrix.sums[weight.name].size != n_values:
             text = _OTHER_SIZE.fill(
                 name=imatrix.path.name,
                 tensor=weight.name,
@@ -115,18 +146,42 @@ def check_fits(imatrix: Imatrix, weights: Sequence[Weight]) -> None:
             raise UnsupportedError(imatrix.path, text, _OTHER_MODEL_HINT)
 
 
+def _pairs(header: GgufHeader) -> dict[str, dict[str, TensorInfo]]:
+    """Sums and counts by the name of their weight. One without the other: GgufError."""
+    pairs: dict[str, dict[str, TensorInfo]] = {}
+    for tensor in header.tensors:
+        for suffix in (_SUMS, _COUNTS):
+            if tensor.name.endswith(suffix):
+                pairs.setdefault(tensor.name.removesuffix(suffix), {})[suffix] = tensor
+    for name, pair in pairs.items():
+        if len(pair) < 2:
+            raise gguf_errors.damaged(header.path, f"{name} has only {', '.join(pair)}")
+    return pairs
+
+
+def _number(header: GgufHeader, key: str) -> int:
+    """A UINT32 that is missing in some files, and then 0."""
+    value = header.number(key)
+    if not 0 <= value < 2**32:
+        raise gguf_errors.damaged(header.path, f"{key} is {value}")
+    return value
+
+
 def _matrix(header: GgufHeader, file: PositionalFile, tensor: TensorInfo) -> F32Array:
-    if tensor.type is not GgmlType.F32 or len(tensor.shape) > 2:
+    """(rows, columns); llama.cpp leaves the second dimension out where it is 1."""
+    if tensor.type is not GgmlType.F32 or not 1 <= len(tensor.shape) <= 2:
         raise gguf_errors.damaged(header.path, f"{tensor.name}: {tensor.type.name} {tensor.shape}")
     data = file.read(header.data_offset + tensor.offset, tensor.n_bytes)
     if len(data) < tensor.n_bytes:
         raise gguf_errors.ends_early(header.path, file.size_bytes(), header.file_size_bytes)
-    return np.frombuffer(data, np.float32).reshape(-1, tensor.shape[0])
+    return np.frombuffer(data, "<f4").astype(np.float32).reshape(-1, tensor.shape[0])
 
 
 def _check(path: Path, name: str, sums: F32Array, counts: F32Array) -> None:
+    """Raises GgufError for what no measurement gives; a count between 0 and 1 could overflow."""
     finite = np.isfinite(sums).all() and np.isfinite(counts).all()
-    if not finite or (sums < 0).any() or (counts < 0).any() or len(counts) != len(sums):
+    is_sound = finite and (sums >= 0).all() and ((counts == 0) | (counts >= 1)).all()
+    if not is_sound or len(counts) != len(sums):
         raise gguf_errors.damaged(path, f"{name}: {sums.shape} sums, {counts.shape} counts")
 
 
@@ -146,7 +201,9 @@ def _arrays(imatrix: Imatrix) -> list[tuple[str, F32Array]]:
 
 
 def _shape(array: F32Array) -> tuple[int, ...]:
-    return (int(array.shape[1]), int(array.shape[0]))
+    """In ggml's order; a single row has one dimension there."""
+    n_rows, n_cols = array.shape
+    return (n_cols, n_rows) if n_rows > 1 else (n_cols,)
 
 
 def _metadata(imatrix: Imatrix) -> dict[str, MetadataValue]:

@@ -18,6 +18,7 @@ from quantize.tokenizer.files import TokenizerFiles
 
 _N_SHOWN = 8  # of an array's values
 _MAX_TEXT = 400
+_MAX_COMPARED = 50_000  # characters of a template; more would keep difflib busy for minutes
 _TEMPLATE_KEY = "tokenizer.chat_template"
 
 
@@ -69,7 +70,7 @@ def inspect_file(path: Path, against: Path | None = None) -> Inspection:
         n_ctx_train=header.n_ctx_train,
         bpw=header.bpw,
         types=_types(header),
-        metadata=tuple((key, _as_text(value)) for key, value in header.metadata.items()),
+        metadata=tuple((_one_line(key), _as_text(value)) for key, value in header.metadata.items()),
         tensors=header.tensors,
         chat_template=header.chat_template,
         template_diff=_difference(header.chat_template, against) if against else "",
@@ -91,24 +92,34 @@ def _types(header: GgufHeader) -> tuple[TypeShare, ...]:
 
 
 def _as_text(value: Value) -> str:
-    if not isinstance(value, ArrayRef):
-        text = " ".join(str(value).split())
-        return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
-    if value.count > _N_SHOWN:
+    if isinstance(value, ArrayRef) and value.count > _N_SHOWN:
         return f"[{value.type.name.lower()} × {value.count:,}]"
-    return "[" + ", ".join(str(each) for each in value.read()) + "]"
+    if isinstance(value, ArrayRef):
+        return _one_line("[" + ", ".join(str(each) for each in value.read()) + "]")
+    return _one_line(str(value))
+
+
+def _one_line(text: str) -> str:
+    """Not too long, and without what could command a terminal."""
+    line = _printable(" ".join(text[: 2 * _MAX_TEXT].split()))
+    return line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…"
+
+
+def _printable(line: str) -> str:
+    return "".join(c for c in line if c.isprintable())
 
 
 def _difference(template: str, against: Path) -> str:
-    theirs = _template_of(against)
+    """Of the first `_MAX_COMPARED` characters of each."""
+    ours, theirs = (text[:_MAX_COMPARED] for text in (template, _template_of(against)))
     lines = difflib.unified_diff(
-        theirs.splitlines(), template.splitlines(), against.name, "this file", lineterm=""
+        theirs.splitlines(), ours.splitlines(), against.name, "this file", lineterm=""
     )
-    return "\n".join(lines)
+    return "\n".join(_printable(line[:1] + line[1:].expandtabs()) for line in lines)
 
 
 def _template_of(source: Path) -> str:
-    if source.is_file():
+    if not source.is_dir():
         return read_header(source).chat_template
     found = template_metadata(chat_template(TokenizerFiles(source))).get(_TEMPLATE_KEY)
     return str(found.value) if isinstance(found, Typed) else ""
@@ -129,7 +140,7 @@ def to_json(inspection: Inspection) -> dict[str, Any]:
 def render(inspection: Inspection) -> str:
     """As a terminal shows it."""
     head = (
-        f"{inspection.name} {inspection.variant}: {inspection.architecture},"
+        f"{_one_line(inspection.name)} {inspection.variant}: {_one_line(inspection.architecture)},"
         f" {inspection.n_params / 1e9:.2f} B weights, {inspection.size_bytes / 1e6:.1f} MB,"
         f" {inspection.bpw:.2f} bits per weight"
     )

@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from quantize.libllama import lib_dir
+from quantize.libllama import lib, lib_dir
 from quantize.rows import F32Array
 from quantize.types import GgmlType
 
 
 def _load_ggml_base() -> ctypes.CDLL:
-    names = {"win32": "ggml-base.dll", "darwin": "libggml-base.dylib"}
-    return ctypes.CDLL(str(lib_dir() / names.get(sys.platform, "libggml-base.so")))
+    """The copy that libllama uses: by its own file name, ggml would be loaded a second time, with
+    state of its own. A library's handle also finds what that library depends on; not on Windows,
+    where one name is one library."""
+    if sys.platform == "win32":
+        return ctypes.CDLL(str(lib_dir() / "ggml-base.dll"))
+    return ctypes.CDLL(lib._lib._name)
 
 
+T = TypeVar("T")
 _ggml = _load_ggml_base()
 _FLOATS = ctypes.c_void_p
 _ggml.ggml_quantize_chunk.restype = ctypes.c_size_t
@@ -123,3 +132,50 @@ def copy_from_device(tensor: int, n_bytes: int) -> ctypes.Array[ctypes.c_char]:
     data = ctypes.create_string_buffer(n_bytes)
     _ggml.ggml_backend_tensor_get(tensor, data, 0, n_bytes)
     return data
+
+
+class Aborted(Exception):  # noqa: N818 - ggml's word
+    """ggml would have ended the process; the text is what it would have said."""
+
+
+_AbortCallback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+_ggml.ggml_set_abort_callback.restype = ctypes.c_void_p
+_ggml.ggml_set_abort_callback.argtypes = [_AbortCallback]
+_parked: list[object] = []
+
+
+def survive(action: Callable[[], T]) -> T:
+    """What `action` returns or raises; Aborted where it runs into one of ggml's assertions.
+
+    An assertion calls back and then ends the process. So `action` runs on a thread of its own,
+    which the callback never lets go on: it stays behind, with all it holds. For work that touches
+    strangers' files and holds little. Not for two threads at once.
+    Source: ggml_abort in ggml/src/ggml.c.
+    """
+    results: SimpleQueue[Callable[[], T]] = SimpleQueue()
+
+    def park(message: bytes) -> None:
+        _parked.append(callback)
+        text = message.decode("utf-8", "replace").rsplit("llama.cpp/", 1)[-1]
+        results.put(lambda: _raise(Aborted(text)))
+        threading.Event().wait()
+
+    def work() -> None:
+        try:
+            result = action()
+            results.put(lambda: result)
+        except BaseException as error:
+            caught = error
+            results.put(lambda: _raise(caught))
+
+    callback = _AbortCallback(park)
+    _ggml.ggml_set_abort_callback(callback)
+    try:
+        threading.Thread(target=work, name="may abort", daemon=True).start()
+        return results.get()()
+    finally:
+        _ggml.ggml_set_abort_callback(_AbortCallback())
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import psutil
 
 from quantize import calibrate
 from quantize.calibrate import Speeds
+from quantize.errors import UnsupportedError
 from quantize.gguf_writer import EXISTS, EXISTS_HINT, header_bytes, lay_out, padded, tensor_bytes
 from quantize.imatrix import CALIBRATION, Imatrix
 from quantize.job import Job, Plan, PlannedFile, PlannedTensor
@@ -29,6 +30,7 @@ from quantize.recipe import Choice, choose_types, output_metadata
 from quantize.types import FileType, GgmlType
 from quantize.variants import parse_type
 
+_MAX_STEM_BYTES = 180
 _FLOAT_TYPES = (GgmlType.F32, GgmlType.F16, GgmlType.BF16)
 _MATRIX_TOKENS = 25_000
 _PROMPT_EFFICIENCY = 0.6  # of what numpy's matrix product reaches, seen on x86-64 with Q8_0
@@ -57,13 +59,16 @@ def make_plan(model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -
     n_threads = job.n_threads or default_threads()
     has_imatrix = job.imatrix != "none"
     kept = imatrix or (_expected_matrix(model, job) if has_imatrix else None)
-    drafts = [_draft(model, job, kind, kept, work_dir) for kind in _types(job)]
-    copy = _working_copy(model, job, drafts, work_dir)
+    drafter = _Drafter(model, job, kept, work_dir)
+    drafts = [drafter.draft(kind) for kind in _types(job)]
+    copy = drafter.working_copy(drafts)
     everything = [*drafts, *([copy] if copy else [])]
     speeds = _speeds(model, everything, n_threads, has_imatrix)
     out_dir = Path(job.out_dir)
     disk_free = _disk_free(out_dir)
     peak_disk = sum(draft.size_bytes for draft in everything)
+    memory = _peak_memory(job, everything, n_threads)
+    memory_free = psutil.virtual_memory().available
     matrix_seconds = _matrix_seconds(model, copy, speeds) if job.imatrix == "auto" else 0.0
     return Plan(
         source=job.source,
@@ -76,15 +81,19 @@ def make_plan(model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -
         files=tuple(_planned(model, job, draft, speeds) for draft in drafts),
         out_dir=job.out_dir,
         n_threads=n_threads,
-        seconds=_seconds([draft.choices for draft in drafts], speeds) + matrix_seconds,
+        seconds=_seconds(drafts, speeds) + matrix_seconds,
         imatrix=job.imatrix,
         imatrix_seconds=matrix_seconds,
         peak_disk_bytes=peak_disk,
         disk_free_bytes=disk_free,
-        peak_memory_bytes=_peak_memory(job, everything, n_threads),
-        memory_free_bytes=psutil.virtual_memory().available,
-        warnings=(*model.warnings, *_warnings(model, drafts)),
-        problems=_problems(drafts, peak_disk, disk_free),
+        peak_memory_bytes=memory,
+        memory_free_bytes=memory_free,
+        warnings=(
+            *model.warnings,
+            *_loss_warnings(model, drafts),
+            *_memory_warnings(memory, memory_free),
+        ),
+        problems=(*_folder_problems(out_dir), *_disk_problems(drafts, copy, peak_disk, disk_free)),
     )
 
 
@@ -95,12 +104,15 @@ def default_threads() -> int:
 
 
 def file_stem(model: Model) -> str:
-    """The model's name as a file can have it on every system."""
+    """The model's name as a file can have it on every system: no path, no part of 255 bytes."""
     kept = "".join(c if c.isalnum() or c in "-_.+ " else "_" for c in model.name).strip(" .")
-    return kept[:120] or "model"
+    return kept.encode()[:_MAX_STEM_BYTES].decode(errors="ignore").strip(" .") or "model"
 
 
 def _types(job: Job) -> tuple[FileType, ...]:
+    """Each once. Raises UnsupportedError where one is unknown, or none is asked for."""
+    if not job.types:
+        raise UnsupportedError(Path(job.source), _NO_TYPE)
     return tuple(dict.fromkeys(parse_type(name) for name in job.types))
 
 
@@ -119,32 +131,43 @@ def _expected_matrix(model: Model, job: Job) -> Imatrix:
     return Imatrix(matrix_path(model, job), {}, {}, (CALIBRATION,), 0, 0)
 
 
-def _draft(
-    model: Model, job: Job, kind: FileType, imatrix: Imatrix | None, work_dir: Path
-) -> _Draft:
-    if job.imatrix == "auto" and kind is working_type(job):
-        imatrix = None  # it is made before the matrix is
-    choices = choose_types(model, kind, job.recipe, imatrix is not None, work_dir)
-    path = Path(job.out_dir) / f"{file_stem(model)}-{kind.name}.gguf"
-    return _Draft(kind, path, choices, _file_bytes(model, job, kind, choices, imatrix))
+class _Drafter:
+    """Decides one file after the other; what all have in common only once."""
 
+    def __init__(self, model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -> None:
+        self._model = model
+        self._job = job
+        self._imatrix = imatrix
+        self._work_dir = work_dir
+        self._header_bytes: dict[bool, int] = {}
 
-def _file_bytes(
-    model: Model, job: Job, kind: FileType, choices: Sequence[Choice], imatrix: Imatrix | None
-) -> int:
-    metadata = output_metadata(model, kind, job.recipe) | history(model.path, imatrix)
-    layout = lay_out((choice.name, choice.weight.shape, choice.type) for choice in choices)
-    return len(header_bytes(metadata, layout)) + layout[-1].offset + padded(layout[-1].n_bytes)
+    def draft(self, kind: FileType) -> _Draft:
+        model, job, imatrix = self._model, self._job, self._imatrix
+        if job.imatrix == "auto" and kind is working_type(job):
+            imatrix = None  # it is made before the matrix is
+        choices = choose_types(model, kind, job.recipe, imatrix is not None, self._work_dir)
+        path = Path(job.out_dir) / f"{file_stem(model)}-{kind.name}.gguf"
+        data = sum(padded(tensor_bytes(c.weight.shape, c.type)) for c in choices)
+        return _Draft(kind, path, choices, self._header_size(kind, choices, imatrix) + data)
 
+    def working_copy(self, drafts: Sequence[_Draft]) -> _Draft | None:
+        """The file that the matrix is measured on, unless it was asked for anyway."""
+        kind = working_type(self._job)
+        if self._job.imatrix != "auto" or any(draft.file_type is kind for draft in drafts):
+            return None
+        return self.draft(kind)
 
-def _working_copy(
-    model: Model, job: Job, drafts: Sequence[_Draft], work_dir: Path
-) -> _Draft | None:
-    """The file that the importance matrix is measured on, unless it was asked for anyway."""
-    kind = working_type(job)
-    if job.imatrix != "auto" or any(draft.file_type is kind for draft in drafts):
-        return None
-    return _draft(model, job, kind, None, work_dir)
+    def _header_size(
+        self, kind: FileType, choices: Sequence[Choice], imatrix: Imatrix | None
+    ) -> int:
+        """Types are numbers of one size in it; and a vocabulary takes long to write."""
+        has_imatrix = imatrix is not None
+        if has_imatrix not in self._header_bytes:
+            model, recipe = self._model, self._job.recipe
+            metadata = output_metadata(model, kind, recipe) | history(model.path, imatrix)
+            layout = lay_out((choice.name, choice.weight.shape, choice.type) for choice in choices)
+            self._header_bytes[has_imatrix] = len(header_bytes(metadata, layout))
+        return self._header_bytes[has_imatrix]
 
 
 def _speeds(model: Model, drafts: Sequence[_Draft], n_threads: int, has_imatrix: bool) -> Speeds:
@@ -161,7 +184,7 @@ def _planned(model: Model, job: Job, draft: _Draft, speeds: Speeds) -> PlannedFi
         path=str(draft.path),
         size_bytes=draft.size_bytes,
         bpw=n_bytes * 8 / n_elements,
-        seconds=_seconds([draft.choices], speeds),
+        seconds=_seconds([draft], speeds),
         needs_imatrix=any(choice.requires_imatrix for choice in draft.choices),
         n_fallback=draft.fallbacks,
         tensors=tuple(_planned_tensor(choice) for choice in draft.choices),
@@ -185,7 +208,7 @@ def _planned_tensor(choice: Choice) -> PlannedTensor:
 def _in_the_way(model: Model, job: Job, draft: _Draft) -> tuple[Message | None, Message | None]:
     """Why the file cannot be made, and the way on."""
     if os.path.lexists(draft.path):
-        if model.path.exists() and draft.path.exists() and draft.path.samefile(model.path):
+        if _is_same(draft.path, model.path):
             return _IS_SOURCE.fill(name=draft.path.name), _IS_SOURCE_HINT
         return EXISTS.fill(name=draft.path.name), EXISTS_HINT
     if job.imatrix == "none":
@@ -197,6 +220,14 @@ def _in_the_way(model: Model, job: Job, draft: _Draft) -> tuple[Message | None, 
     return None, None
 
 
+def _is_same(path: Path, source: Path) -> bool:
+    """Through links and, where the file system does so, in upper or lower case."""
+    try:
+        return path.samefile(source)
+    except OSError:
+        return False
+
+
 def _requantized(drafts: Sequence[_Draft]) -> int:
     """How many tensors lose twice: quantized in the source, and in another type in the file."""
     return sum(
@@ -206,31 +237,55 @@ def _requantized(drafts: Sequence[_Draft]) -> int:
     )
 
 
-def _warnings(model: Model, drafts: Sequence[_Draft]) -> tuple[Message, ...]:
-    if _requantized(drafts):
+def _loss_warnings(model: Model, drafts: Sequence[_Draft]) -> tuple[Message, ...]:
+    if any(
+        choice.weight.type not in _FLOAT_TYPES
+        and choice.type not in (*_FLOAT_TYPES, choice.weight.type)
+        for draft in drafts
+        for choice in draft.choices
+    ):
         return (_LOSES_TWICE.fill(type=model.source_type),)
     return ()
 
 
-def _problems(drafts: Sequence[_Draft], peak_disk: int, disk_free: int) -> tuple[Message, ...]:
+def _memory_warnings(peak: int, free: int) -> tuple[Message, ...]:
+    """Not a problem: what is mapped from disk may be read again and again, slowly."""
+    if peak <= free:
+        return ()
+    return (_MEMORY.fill(need=_size(peak), free=_size(free)),)
+
+
+def _folder_problems(out_dir: Path) -> tuple[Message, ...]:
+    """Where the results go, or the nearest folder above that is there already."""
+    place = _nearest(out_dir)
+    if not place.is_dir():
+        return (_NO_FOLDER.fill(name=place.name),)
+    if not os.access(place, os.W_OK | os.X_OK):
+        return (_NOT_WRITABLE.fill(name=str(place)),)
+    return ()
+
+
+def _disk_problems(
+    drafts: Sequence[_Draft], copy: _Draft | None, peak_disk: int, disk_free: int
+) -> tuple[Message, ...]:
+    """What does not fit, and the largest or at least the smallest file that would."""
     if peak_disk <= disk_free:
         return ()
-    fitting = [draft for draft in drafts if draft.size_bytes <= disk_free]
+    needs = {
+        draft.file_type: draft.size_bytes + (copy.size_bytes if copy else 0) for draft in drafts
+    }
+    fitting = [kind for kind, n_bytes in needs.items() if n_bytes <= disk_free]
     sizes = {"need": _size(peak_disk), "free": _size(disk_free)}
-    if not fitting:
-        smallest = min(drafts, key=lambda draft: draft.size_bytes)
-        one = {"type": smallest.file_type.name, "size": _size(smallest.size_bytes)}
-        return (_DISK_NONE.fill(**sizes, **one),)
-    largest = max(fitting, key=lambda draft: draft.size_bytes)
-    one = {"type": largest.file_type.name, "size": _size(largest.size_bytes)}
-    return (_DISK_ONE.fill(**sizes, **one),)
+    kind = max(fitting, key=needs.__getitem__) if fitting else min(needs, key=needs.__getitem__)
+    text = _DISK_ONE if fitting else _DISK_NONE
+    return (text.fill(**sizes, type=kind.name, size=_size(needs[kind])),)
 
 
-def _seconds(files: Sequence[Sequence[Choice]], speeds: Speeds) -> float:
-    """One pass that makes `files`: read once, encode each type of a tensor once, write all."""
+def _seconds(drafts: Sequence[_Draft], speeds: Speeds) -> float:
+    """One pass that makes `drafts`: read once, encode each type of a tensor once, write all."""
     elements: Counter[GgmlType] = Counter()
     n_read = n_written = 0
-    for choices in zip(*files, strict=True):
+    for choices in _together(drafts):
         weight = choices[0].weight
         n_read += weight.n_elements
         for type_ in {choice.type for choice in choices}:
@@ -243,31 +298,62 @@ def _seconds(files: Sequence[Sequence[Choice]], speeds: Speeds) -> float:
 
 def _matrix_seconds(model: Model, copy: _Draft | None, speeds: Speeds) -> float:
     reading = 2.0 * model.n_params * _MATRIX_TOKENS / (speeds.flops * _PROMPT_EFFICIENCY)
-    return reading + (_seconds([copy.choices], speeds) if copy else 0.0)
+    return reading + (_seconds([copy], speeds) if copy else 0.0)
 
 
 def _peak_memory(job: Job, drafts: Sequence[_Draft], n_threads: int) -> int:
     """What this process holds now, the blocks under way, and the model a matrix is measured on."""
-    encoded = sum(max(c.type.bpw for c in draft.choices) / 8 for draft in drafts)
-    ahead = BLOCKS_AHEAD_PER_THREAD * encoded
-    blocks = n_threads * BLOCK_ELEMENTS * (4 + 4 + ahead)
     now = psutil.Process().memory_info().rss
-    matrix = drafts[-1].size_bytes + _MATRIX_CONTEXT_BYTES if job.imatrix == "auto" else 0
-    return now + round(max(blocks, matrix))
+    blocks = max(_block_memory(choices, n_threads) for choices in _together(drafts))
+    return now + max(blocks, _matrix_memory(job, drafts))
+
+
+def _together(drafts: Sequence[_Draft]) -> Iterator[tuple[Choice, ...]]:
+    """The choices of all files for one weight after the other."""
+    return zip(*(draft.choices for draft in drafts), strict=True)
+
+
+def _block_memory(choices: Sequence[Choice], n_threads: int) -> int:
+    """Of one weight: a block on every thread (as stored, as float32, as converted), and those
+    encoded ahead."""
+    weight = choices[0].weight
+    n_elements = min(weight.n_elements, max(BLOCK_ELEMENTS, weight.shape[0]))
+    encoded = sum(type_.bpw / 8 for type_ in {choice.type for choice in choices})
+    return round(n_threads * n_elements * (12 + BLOCKS_AHEAD_PER_THREAD * encoded))
+
+
+def _matrix_memory(job: Job, drafts: Sequence[_Draft]) -> int:
+    if job.imatrix != "auto":
+        return 0
+    copy = next(draft for draft in drafts if draft.file_type is working_type(job))
+    return copy.size_bytes + _MATRIX_CONTEXT_BYTES
 
 
 def _disk_free(folder: Path) -> int:
     """Of the disk that `folder` is on, or will be."""
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return shutil.disk_usage(place).free
+    try:
+        return shutil.disk_usage(_nearest(folder)).free
+    except OSError:
+        return 0
+
+
+def _nearest(folder: Path) -> Path:
+    """`folder`, or the first above it that there is."""
+    folder = folder.absolute()
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - never raises
+        folder = folder.parent
+    return folder
 
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
+_NO_TYPE = QT_TRANSLATE_NOOP("plan", "Say which type of file to make.")
+_NO_FOLDER = QT_TRANSLATE_NOOP("plan", "{name} is a file, not a folder: choose another place.")
+_NOT_WRITABLE = QT_TRANSLATE_NOOP(
+    "plan", "You are not allowed to write into {name}: choose another folder."
+)
 _IS_SOURCE = QT_TRANSLATE_NOOP("plan", "{name} is the source itself.")
 _IS_SOURCE_HINT = QT_TRANSLATE_NOOP("plan", "Choose another folder for the result.")
 _BLIND = QT_TRANSLATE_NOOP("plan", "{type} needs an importance matrix.")
@@ -282,6 +368,9 @@ _LOSES_TWICE = QT_TRANSLATE_NOOP(
     "plan",
     "The source is quantized already ({type}): the loss of both steps adds up, and the result is"
     " worse than one made from the original weights.",
+)
+_MEMORY = QT_TRANSLATE_NOOP(
+    "plan", "Needs {need} of memory, {free} free: close other programs, or it will be slow."
 )
 _DISK_NONE = QT_TRANSLATE_NOOP(
     "plan", "Needs {need} of disk, {free} free; even {type} alone takes {size}."

@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from devtools import environment, lock, smoke, starter, system
+from devtools import environment, lock, oracle, smoke, starter, system
 from devtools.console import SetupError, say
 
 ROOT = Path(__file__).resolve().parents[2]
-_LATER = ("package", "oracle")
+_LATER = ("package",)
 
 
 def run(arguments: list[str]) -> int:
@@ -51,11 +51,20 @@ def bench(arguments: list[str]) -> int:
 
 
 def soak(arguments: list[str]) -> int:
-    """run 10,000 cases of every property test over hostile input; ARGS go to pytest"""
+    """run what takes too long for every time: 10,000 hostile cases each; ARGS go to pytest"""
     os.chdir(ROOT)
     python, _ = _prepare_for_tests()
     os.environ.setdefault("NIBBLE_FUZZ_CASES", "10000")
-    return _become(python, ["-m", "pytest", "-m", "fuzz", "tests/unit", *arguments])
+    return _become(python, ["-m", "pytest", "-m", "fuzz or soak", *arguments])
+
+
+def compare_with_official(arguments: list[str]) -> int:
+    """compare our files with the official converter's (fetches torch); --help for more"""
+    os.chdir(ROOT)
+    python, _ = _prepare_for_tests()
+    official, converter, packages = oracle.ensure(ROOT)
+    places = [f"--python={official}", f"--converter={converter}", f"--packages={packages}"]
+    return _become(python, ["-m", "tests.oracle", *places, *arguments])
 
 
 def smoke_window(arguments: list[str]) -> int:
@@ -75,6 +84,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "test": test,
     "lint": lint,
     "bench": bench,
+    "oracle": compare_with_official,
     "soak": soak,
     "smoke": smoke_window,
     "lock": lock_requirements,

@@ -34,8 +34,12 @@ _NINJA_STEP = re.compile(r"\[(\d+)/(\d+)\] ")
 
 
 def venv_python(root: Path) -> Path:
+    return venv_folder_python(root / ".venv")
+
+
+def venv_folder_python(venv: Path) -> Path:
     folder, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-    return root / ".venv" / folder / name
+    return venv / folder / name
 
 
 def log_file(root: Path) -> Path:

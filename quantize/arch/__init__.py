@@ -28,7 +28,9 @@ from quantize.arch.parameters import Parameters
 from quantize.arch.phi3 import Phi3
 from quantize.arch.qwen2 import Qwen2
 from quantize.arch.qwen3 import Qwen3
+from quantize.arch.qwen3_5 import Qwen35, Qwen35Moe
 from quantize.arch.qwen3_moe import Qwen3Moe
+from quantize.arch.qwen3_next import Qwen3Next
 from quantize.arch.smollm3 import SmolLM3
 from quantize.checkpoint import Checkpoint
 from quantize.config import Config
@@ -55,7 +57,12 @@ FAMILIES: dict[str, type[Family]] = {
     "phi3": Phi3,
     "qwen2": Qwen2,
     "qwen3": Qwen3,
+    "qwen3_5": Qwen35,
+    "qwen3_5_moe": Qwen35Moe,
+    "qwen3_5_moe_text": Qwen35Moe,
+    "qwen3_5_text": Qwen35,
     "qwen3_moe": Qwen3Moe,
+    "qwen3_next": Qwen3Next,
     "smollm3": SmolLM3,
 }
 

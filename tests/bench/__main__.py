@@ -1,6 +1,6 @@
 """Every benchmark in one run: prints a table, writes bench-results/<time>.json.
 
-Usage: python -m tests.bench [engine] [start] [streaming] [idle] [--repetitions N]
+Usage: python -m tests.bench [engine] [start] [streaming] [idle] [imatrix] [--repetitions N]
 llama.cpp's threads spin: run it with nothing else running.
 """
 
@@ -14,19 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from app.core import hardware, library
-from tests.bench import engine, window
+from tests.bench import engine, imatrix, window
 
 PARTS = {
     "engine": engine.measure,
     "start": window.measure_start,
     "streaming": window.measure_streaming,
     "idle": window.measure_idle,
+    "imatrix": imatrix.measure,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", help="engine, start, streaming, idle; all without")
+    parser.add_argument(
+        "parts", nargs="*", help="engine, start, streaming, idle, imatrix; all without"
+    )
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
@@ -56,6 +59,7 @@ def _table(report: dict[str, Any]) -> list[str]:
         "start": _start_rows,
         "streaming": _streaming_rows,
         "idle": _idle_rows,
+        "imatrix": _imatrix_rows,
     }
     lines = [f"{'figure':<46} {'reached':>10}  {'wanted':>10}"]
     for name, make in rows.items():
@@ -103,6 +107,13 @@ def _idle_rows(found: dict[str, Any]) -> list[str]:
     return [
         _row("idle CPU over 60 s, both processes, s", found["idle_cpu_s"], "<= 0.1"),
         _row("UI process resident, MB", found["rss_bytes"] / 1e6, "< 200"),
+    ]
+
+
+def _imatrix_rows(found: dict[str, Any]) -> list[str]:
+    return [
+        _row("importance matrix / plain reading", found["ratio_to_plain"], "<= 1.10"),
+        _row("importance matrix / reading with all scores", found["ratio_to_plain_all_scores"], ""),
     ]
 
 

@@ -229,6 +229,100 @@ def cohere2(c: Json) -> Shapes:
     return _model(tied, _norms(c, "input_layernorm") | _attention(c) | _feed_forward(c))
 
 
+def _linear(c: Json) -> Shapes:
+    """A layer of linear attention, but for what enters it."""
+    n_embd, n_v = c["hidden_size"], c["linear_num_value_heads"]
+    v_in = n_v * c["linear_value_head_dim"]
+    k_in = c["linear_num_key_heads"] * c["linear_key_head_dim"]
+    return {
+        "linear_attn.dt_bias": (n_v,),
+        "linear_attn.A_log": (n_v,),
+        "linear_attn.conv1d.weight": (2 * k_in + v_in, 1, c["linear_conv_kernel_dim"]),
+        "linear_attn.norm.weight": (c["linear_value_head_dim"],),
+        "linear_attn.out_proj.weight": (n_embd, v_in),
+    }
+
+
+def _gated_attention(c: Json) -> Shapes:
+    shapes = _attention(c) | _head_norms(c, "q_norm", "k_norm")
+    n_rows, n_embd = shapes["self_attn.q_proj.weight"]
+    return shapes | {"self_attn.q_proj.weight": (2 * n_rows, n_embd)}
+
+
+def _shared_experts(c: Json) -> Shapes:
+    n_embd, n_ff = c["hidden_size"], c["shared_expert_intermediate_size"]
+    return {
+        "mlp.gate.weight": (c["num_experts"], n_embd),
+        "mlp.shared_expert.gate_proj.weight": (n_ff, n_embd),
+        "mlp.shared_expert.up_proj.weight": (n_ff, n_embd),
+        "mlp.shared_expert.down_proj.weight": (n_embd, n_ff),
+        "mlp.shared_expert_gate.weight": (1, n_embd),
+    }
+
+
+def _further(c: Json, layer: Shapes) -> Shapes:
+    """The layer that guesses the token after the next."""
+    n_embd = c["hidden_size"]
+    norms = ("norm", "pre_fc_norm_embedding", "pre_fc_norm_hidden")
+    return {
+        "mtp.fc.weight": (n_embd, 2 * n_embd),
+        **{f"mtp.{name}.weight": (n_embd,) for name in norms},
+        **{f"mtp.layers.0.{name}": shape for name, shape in layer.items()},
+    }
+
+
+def _qwen3_5_layers(c: Json, rest: Shapes) -> Shapes:
+    n_embd, n_v = c["hidden_size"], c["linear_num_value_heads"]
+    v_in = n_v * c["linear_value_head_dim"]
+    k_in = c["linear_num_key_heads"] * c["linear_key_head_dim"]
+    linear = _linear(c) | {
+        "linear_attn.in_proj_qkv.weight": (2 * k_in + v_in, n_embd),
+        "linear_attn.in_proj_z.weight": (v_in, n_embd),
+        "linear_attn.in_proj_b.weight": (n_v, n_embd),
+        "linear_attn.in_proj_a.weight": (n_v, n_embd),
+    }
+    rest = rest | _norms(c, *_TWO_NORMS)
+    kinds = {"linear_attention": linear | rest, "full_attention": _gated_attention(c) | rest}
+    shapes = _model(c, *(kinds[kind] for kind in c["layer_types"]))
+    further = _further(c, kinds["full_attention"]) if c.get("mtp_num_hidden_layers") else {}
+    return shapes | further
+
+
+def qwen3_5(c: Json) -> Shapes:
+    """With eyes, so under a name of its own."""
+    text = c["text_config"]
+    shapes = _qwen3_5_layers(text, _feed_forward(text))
+    eyes: Shapes = {"model.visual.blocks.0.mlp.linear_fc1.weight": (8, 4)}
+    named = {name.replace("model.", "model.language_model."): n for name, n in shapes.items()}
+    return named | eyes
+
+
+def qwen3_5_moe(c: Json) -> Shapes:
+    n, n_embd, n_ff = c["num_experts"], c["hidden_size"], c["moe_intermediate_size"]
+    experts = _shared_experts(c) | {
+        "mlp.experts.gate_up_proj": (n, 2 * n_ff, n_embd),
+        "mlp.experts.down_proj": (n, n_embd, n_ff),
+    }
+    return _qwen3_5_layers({**c, "intermediate_size": 0}, experts)
+
+
+def qwen3_next(c: Json) -> Shapes:
+    n_embd, n_v = c["hidden_size"], c["linear_num_value_heads"]
+    v_in = n_v * c["linear_value_head_dim"]
+    k_in = c["linear_num_key_heads"] * c["linear_key_head_dim"]
+    linear = _linear(c) | {
+        "linear_attn.in_proj_qkvz.weight": (2 * k_in + 2 * v_in, n_embd),
+        "linear_attn.in_proj_ba.weight": (2 * n_v, n_embd),
+    }
+    n_ff, n = c["moe_intermediate_size"], c["num_experts"]
+    experts = _shared_experts(c) | _experts(c, "mlp.experts.", n_ff, _PROJECTIONS, n)
+    rest = experts | _norms(c, *_TWO_NORMS)
+    full = _gated_attention(c) | rest
+    period = c["full_attention_interval"]
+    layers = (linear | rest if (i + 1) % period else full for i in range(c["num_hidden_layers"]))
+    return _model(c, *layers) | _further(c, full)
+
+
 SHAPES: dict[str, Callable[[Json], Shapes]] = {
     "llama": llama,
     "mistral": llama,
@@ -249,4 +343,7 @@ SHAPES: dict[str, Callable[[Json], Shapes]] = {
     "glm4": glm4,
     "exaone4": exaone4,
     "cohere2": cohere2,
+    "qwen3_5": qwen3_5,
+    "qwen3_5_moe_text": qwen3_5_moe,
+    "qwen3_next": qwen3_next,
 }

@@ -181,7 +181,7 @@ def _config(model_type: str, class_name: str, **values: Any) -> Json:
         "architectures": [class_name],
         "model_type": model_type,
         "hidden_size": 256,
-        "intermediate_size": 512,
+        "intermediate_size": 256,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
@@ -215,13 +215,21 @@ tags:
 pipeline_tag: text-generation
 """
 
+_LINEAR = {
+    "linear_conv_kernel_dim": 4,
+    "linear_key_head_dim": 32,
+    "linear_value_head_dim": 32,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 6,
+}
+
 CASES: dict[str, Case] = {
     "Llama-3.2-tiny-Instruct": Case(
         _config(
             *("llama", "LlamaForCausalLM"),
             rope_theta=500000.0,
             rope_scaling=_LLAMA3_ROPE,
-            num_hidden_layers=3,
+            intermediate_size=512,
         ),
         "llama3",
         "grouped queries, a head of its own, stretched positions, a model card",
@@ -232,7 +240,7 @@ CASES: dict[str, Case] = {
         _config(
             *("llama", "LlamaForCausalLM"),
             hidden_size=288,
-            intermediate_size=768,
+            intermediate_size=320,
             num_attention_heads=6,
             num_key_value_heads=6,
             tie_word_embeddings=True,
@@ -244,7 +252,12 @@ CASES: dict[str, Case] = {
         n_shards=2,
     ),
     "llama-f32": Case(
-        _config(*("llama", "LlamaForCausalLM"), attention_bias=True, vocab_size=_PIECES),
+        _config(
+            *("llama", "LlamaForCausalLM"),
+            num_hidden_layers=1,
+            attention_bias=True,
+            vocab_size=_PIECES,
+        ),
         "llama_hf",
         "full precision, biases, byte-fallback BPE",
         dtype="F32",
@@ -252,9 +265,10 @@ CASES: dict[str, Case] = {
     "llama-deep": Case(
         _config(
             *("llama", "LlamaForCausalLM"),
-            intermediate_size=256,
-            num_hidden_layers=9,
+            num_hidden_layers=8,
+            num_attention_heads=1,
             num_key_value_heads=1,
+            head_dim=64,
             tie_word_embeddings=True,
         ),
         "llama3",
@@ -264,7 +278,7 @@ CASES: dict[str, Case] = {
         _config(
             *("llama", "LlamaForCausalLM"),
             head_dim=128,
-            num_key_value_heads=4,
+            num_hidden_layers=1,
             rope_theta=1000042,
             rms_norm_eps=1e-6,
         ),
@@ -284,9 +298,14 @@ CASES: dict[str, Case] = {
         dtype="F16",
     ),
     "mistral-window": Case(
-        _config(*("mistral", "MistralForCausalLM"), sliding_window=1024, intermediate_size=544),
+        _config(
+            *("mistral", "MistralForCausalLM"),
+            num_hidden_layers=1,
+            sliding_window=1024,
+            intermediate_size=288,
+        ),
         "llama3",
-        "a sliding window, rows of 544",
+        "a sliding window, rows of 288 in one matrix",
     ),
     "Qwen2.5-tiny-Instruct": Case(
         _config(
@@ -302,7 +321,7 @@ CASES: dict[str, Case] = {
         "biases on queries, keys and values; rows of 288; tied",
     ),
     "qwen2-untied": Case(
-        _config(*("qwen2", "Qwen2ForCausalLM"), vocab_size=_PIECES),
+        _config(*("qwen2", "Qwen2ForCausalLM"), num_hidden_layers=1, vocab_size=_PIECES),
         "qwen2_pieces",
         "a head of its own, SentencePiece",
         dtype="F16",
@@ -311,6 +330,8 @@ CASES: dict[str, Case] = {
         _config(
             *("qwen3", "Qwen3ForCausalLM"),
             head_dim=128,
+            num_attention_heads=3,
+            num_key_value_heads=1,
             tie_word_embeddings=True,
             rope_theta=1000000,
         ),
@@ -366,6 +387,7 @@ CASES: dict[str, Case] = {
             "model_type": "gemma3",
             "text_config": _config(
                 *("gemma3_text", "Gemma3ForCausalLM"),
+                num_hidden_layers=1,
                 head_dim=64,
                 sliding_window=1024,
                 tie_word_embeddings=True,
@@ -380,6 +402,7 @@ CASES: dict[str, Case] = {
     "Phi-3-tiny-instruct": Case(
         _config(
             *("phi3", "Phi3ForCausalLM"),
+            num_hidden_layers=1,
             original_max_position_embeddings=4096,
             sliding_window=2047,
             pad_token_id=0,
@@ -393,6 +416,7 @@ CASES: dict[str, Case] = {
         _config(
             *("phi3", "Phi3ForCausalLM"),
             hidden_size=384,
+            num_hidden_layers=1,
             max_position_embeddings=131072,
             original_max_position_embeddings=4096,
             sliding_window=None,
@@ -416,7 +440,9 @@ CASES: dict[str, Case] = {
             rope_theta=5000000.0,
             no_rope_layers=[1, 1, 1, 0],
             pad_token_id=0,
-            intermediate_size=256,
+            num_attention_heads=1,
+            num_key_value_heads=1,
+            head_dim=64,
         ),
         "llama3",
         "layers without positions",
@@ -424,6 +450,7 @@ CASES: dict[str, Case] = {
     "granite-3.3-tiny-instruct": Case(
         _config(
             *("granite", "GraniteForCausalLM"),
+            num_hidden_layers=1,
             hidden_size=288,
             attention_multiplier=0.015625,
             embedding_multiplier=12.0,
@@ -444,7 +471,7 @@ CASES: dict[str, Case] = {
         _config(
             *("qwen3_moe", "Qwen3MoeForCausalLM"),
             head_dim=64,
-            num_experts=4,
+            num_experts=3,
             num_experts_per_tok=2,
             moe_intermediate_size=256,
             decoder_sparse_step=1,
@@ -470,17 +497,18 @@ CASES: dict[str, Case] = {
         "experts of rows that no block of 256 fits",
         dtype="F16",
     ),
-    "Mixtral-4x1-tiny": Case(
+    "Mixtral-8x1-tiny": Case(
         _config(
             *("mixtral", "MixtralForCausalLM"),
-            num_local_experts=4,
+            num_hidden_layers=1,
+            num_local_experts=8,
             num_experts_per_tok=2,
-            intermediate_size=256,
+            intermediate_size=64,
             rope_theta=1000000.0,
             vocab_size=_PIECES,
         ),
         "llama",
-        "experts and reordered heads",
+        "eight experts, which some rules ask for; reordered heads",
     ),
     "gpt-oss-tiny": Case(
         _config(
@@ -488,8 +516,8 @@ CASES: dict[str, Case] = {
             hidden_size=288,
             intermediate_size=288,
             head_dim=64,
-            num_local_experts=4,
-            num_experts_per_tok=2,
+            num_local_experts=2,
+            num_experts_per_tok=1,
             sliding_window=128,
             rope_theta=150000,
             rope_scaling={
@@ -558,7 +586,8 @@ CASES: dict[str, Case] = {
         _config(
             *("exaone4", "Exaone4ForCausalLM"),
             num_hidden_layers=4,
-            intermediate_size=256,
+            num_attention_heads=1,
+            num_key_value_heads=1,
             head_dim=64,
             sliding_window=512,
             sliding_window_pattern="LLLG",
@@ -584,5 +613,72 @@ CASES: dict[str, Case] = {
         ),
         "qwen3",
         "one norm for both halves",
+    ),
+    "Qwen3.5-tiny": Case(
+        {
+            "architectures": ["Qwen3_5ForConditionalGeneration"],
+            "model_type": "qwen3_5",
+            "tie_word_embeddings": True,
+            "text_config": _config(
+                *("qwen3_5_text", "Qwen3_5ForCausalLM"),
+                **_LINEAR,
+                head_dim=64,
+                tie_word_embeddings=True,
+                layer_types=["linear_attention", "full_attention"],
+                mtp_num_hidden_layers=1,
+                rope_parameters={
+                    "rope_type": "default",
+                    "rope_theta": 10000000,
+                    "partial_rotary_factor": 0.25,
+                    "mrope_interleaved": True,
+                    "mrope_section": [3, 3, 2],
+                },
+            ),
+            "vision_config": {"model_type": "qwen3_5"},
+        },
+        "qwen",
+        "linear attention, values dealt out, a layer that guesses further, eyes",
+    ),
+    "Qwen3.5-tiny-A1": Case(
+        _without(
+            _config(
+                *("qwen3_5_moe_text", "Qwen3_5MoeForCausalLM"),
+                **_LINEAR,
+                head_dim=64,
+                num_hidden_layers=2,
+                layer_types=["linear_attention", "full_attention"],
+                num_experts=2,
+                num_experts_per_tok=1,
+                moe_intermediate_size=64,
+                shared_expert_intermediate_size=64,
+                mtp_num_hidden_layers=1,
+                rope_parameters={
+                    "rope_type": "default",
+                    "rope_theta": 10000000,
+                    "partial_rotary_factor": 0.25,
+                },
+            ),
+            "intermediate_size",
+        ),
+        "qwen",
+        "experts that are stacked in the checkpoint",
+        dtype="F16",
+    ),
+    "Qwen3-Next-tiny-A1-Instruct": Case(
+        _config(
+            *("qwen3_next", "Qwen3NextForCausalLM"),
+            **_LINEAR,
+            head_dim=64,
+            full_attention_interval=4,
+            num_hidden_layers=4,
+            partial_rotary_factor=0.25,
+            rope_theta=10000000,
+            num_experts=2,
+            num_experts_per_tok=1,
+            moe_intermediate_size=64,
+            shared_expert_intermediate_size=64,
+        ),
+        "qwen",
+        "queries, keys, values and gates in one matrix, by head",
     ),
 }

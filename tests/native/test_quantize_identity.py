@@ -88,11 +88,17 @@ def _possible(variant: Any, kind: str) -> bool:
     return variant.file_type.name != "Q1_0"
 
 
+WITH_MATRIX = ("IQ2_XXS", "IQ2_XS", "IQ3_XXS", "Q2_K_S", "Q4_K_M", "Q4_0")
+SLOW_TABLES = ("IQ1_S", "IQ1_M", "IQ2_S", "IQ2_M")  # ggml takes 20 s to build them
+
+
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "names", [WITH_MATRIX, pytest.param(SLOW_TABLES, marks=pytest.mark.soak)], ids=["usual", "slow"]
+)
 def test_every_variant_with_a_matrix_is_what_llama_cpp_writes(
-    sources: dict[str, Path], tmp_path: Path, kind: str
+    sources: dict[str, Path], tmp_path: Path, kind: str, names: tuple[str, ...]
 ) -> None:
-    names = ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_M", "IQ3_XXS", "Q2_K_S", "Q4_K_M", "Q4_0")
     matrix = _matrix_file(sources[kind], tmp_path / "m.imatrix")
     job = Job(
         *(str(sources[kind]), names, str(tmp_path)),

@@ -57,7 +57,9 @@ def quantize(
     alive = _matrix(matrix) if matrix else None
     params.imatrix = alive[0] if alive else None
     said: list[str] = []
-    log = lib.llama_log_callback(lambda _level, text, _data: said.append(text.decode()))
+    log = lib.llama_log_callback(
+        lambda _level, text, _data: said.append(text.decode("utf-8", "replace"))
+    )
     lib.llama_log_set(log, None)
     try:
         failed = lib.llama_model_quantize(

@@ -208,7 +208,7 @@ def test_unknown_verb_lists_the_verbs(capsys: pytest.CaptureFixture[str]) -> Non
     assert all(f"  {verb} " in said for verb in cli.VERBS)
 
 
-@pytest.mark.parametrize("verb", ["package", "oracle"])
+@pytest.mark.parametrize("verb", ["package"])
 def test_what_is_not_here_says_so(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([verb]) == 1
     assert capsys.readouterr().err == f"“{verb}” is not here yet: it comes in a later version.\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -59,3 +61,36 @@ def test_a_hostile_file_is_refused(tmp_path: Path, attack: object) -> None:
     path.write_bytes(attack())  # type: ignore[operator]
     with pytest.raises(QuantizeError):
         inspect_file(path)
+
+
+def test_nothing_in_a_file_commands_the_terminal(tmp_path: Path) -> None:
+    values = {
+        "general.architecture": "llama\x1b[31m",
+        "general.name": "Evil\x1b]0;title\x07",
+        "a\x1b[2Jkey": "value\nwith\tlines\x9b",
+        "list": ["\x1b[H", "b"],
+        "tokenizer.chat_template": "{{ one }}\x1b[2J\n\t{{ two }}",
+    }
+    model = write_gguf(tmp_path / "m.gguf", values)
+    against = write_gguf(tmp_path / "n.gguf", {"general.architecture": "llama"})
+    text = render(inspect_file(model, against))
+    assert "\x1b" not in text
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "value with lines" in text
+    assert "+        {{ two }}" in text
+
+
+def test_two_huge_templates_are_not_compared_for_ever(tmp_path: Path) -> None:
+    """Half a minute for these, an hour for the longest that a header may hold."""
+    random = Random(1)
+    for name in ("m", "n"):
+        template = "\n".join(str(random.randrange(200)) for _ in range(100_000))
+        write_gguf(tmp_path / f"{name}.gguf", {**METADATA, "tokenizer.chat_template": template})
+    began = time.process_time()
+    assert inspect_file(tmp_path / "m.gguf", tmp_path / "n.gguf").template_diff
+    assert time.process_time() - began < 5
+
+
+def test_a_source_that_is_not_there_is_said(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(QuantizeError, match="nowhere is not there"):
+        inspect_file(model, tmp_path / "nowhere")
