@@ -45,7 +45,7 @@ Emit = Callable[[Event], None]
 
 def run(job: Job, emit: Emit, control: Control) -> None:
     """Do `job`; the last event is Finished. Raises QuantizeError, Cancelled."""
-    with tempfile.TemporaryDirectory(prefix="nibble-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="nibble-", ignore_cleanup_errors=True) as temporary:
         work = _Work(job, emit, control, Path(temporary))
         plan = work.plan()
         emit(plan)

@@ -32,7 +32,7 @@ from quantize.variants import parse_type
 
 _MAX_STEM_BYTES = 180
 _FLOAT_TYPES = (GgmlType.F32, GgmlType.F16, GgmlType.BF16)
-_MATRIX_TOKENS = 25_000
+_MATRIX_TOKENS = 32_000  # the calibration text, in most vocabularies
 _PROMPT_EFFICIENCY = 0.6  # of what numpy's matrix product reaches, seen on x86-64 with Q8_0
 _MATRIX_CONTEXT_BYTES = 300 * 1024**2
 
@@ -66,7 +66,8 @@ def make_plan(model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -
     speeds = _speeds(model, everything, n_threads, has_imatrix)
     out_dir = Path(job.out_dir)
     disk_free = _disk_free(out_dir)
-    peak_disk = sum(draft.size_bytes for draft in everything)
+    copy_bytes = copy.size_bytes if copy else 0  # gone before the files are begun
+    peak_disk = max(copy_bytes, sum(draft.size_bytes for draft in drafts))
     memory = _peak_memory(job, everything, n_threads)
     memory_free = psutil.virtual_memory().available
     matrix_seconds = _matrix_seconds(model, copy, speeds) if job.imatrix == "auto" else 0.0
@@ -271,9 +272,8 @@ def _disk_problems(
     """What does not fit, and the largest or at least the smallest file that would."""
     if peak_disk <= disk_free:
         return ()
-    needs = {
-        draft.file_type: draft.size_bytes + (copy.size_bytes if copy else 0) for draft in drafts
-    }
+    copy_bytes = copy.size_bytes if copy else 0
+    needs = {draft.file_type: max(draft.size_bytes, copy_bytes) for draft in drafts}
     fitting = [kind for kind, n_bytes in needs.items() if n_bytes <= disk_free]
     sizes = {"need": _size(peak_disk), "free": _size(disk_free)}
     kind = max(fitting, key=needs.__getitem__) if fitting else min(needs, key=needs.__getitem__)

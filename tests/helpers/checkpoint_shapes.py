@@ -323,6 +323,63 @@ def qwen3_next(c: Json) -> Shapes:
     return _model(c, *layers) | _further(c, full)
 
 
+def gemma4(c: Json) -> Shapes:
+    """Layers that see everything have wider heads; the last ones may borrow keys and values."""
+    n_embd, n_pl = c["hidden_size"], c.get("hidden_size_per_layer_input", 0)
+    n_layer = c["num_hidden_layers"]
+    n_own = n_layer - c.get("num_kv_shared_layers", 0)
+    layers = []
+    for i, kind in enumerate(c["layer_types"]):
+        layers.append(_gemma4_layer(c, kind == "full_attention", i >= n_own))
+    shapes = _model({**c, "tie_word_embeddings": True}, *layers)
+    if n_pl:
+        shapes |= {
+            "model.embed_tokens_per_layer.weight": (c["vocab_size"], n_layer * n_pl),
+            "model.per_layer_model_projection.weight": (n_layer * n_pl, n_embd),
+            "model.per_layer_projection_norm.weight": (n_pl,),
+        }
+    return shapes
+
+
+def _gemma4_layer(c: Json, is_full: bool, is_borrowing: bool) -> Shapes:
+    n_embd, n_pl = c["hidden_size"], c.get("hidden_size_per_layer_input", 0)
+    sizes = dict(c)
+    if is_full:
+        sizes["head_dim"] = c["global_head_dim"]
+        sizes["num_key_value_heads"] = c.get("num_global_key_value_heads", c["num_key_value_heads"])
+    if is_borrowing and c.get("use_double_wide_mlp"):
+        sizes["intermediate_size"] = 2 * c["intermediate_size"]
+    shapes = _attention(sizes) | _head_norms(sizes, "q_norm", "k_norm") | _feed_forward(sizes)
+    missing = ["k_proj", "v_proj", "k_norm"] if is_borrowing else []
+    if is_full and c.get("attention_k_eq_v"):
+        missing.append("v_proj")
+    for name in missing:
+        shapes.pop(f"self_attn.{name}.weight", None)
+    shapes |= _norms(c, *_FOUR_NORMS) | {"layer_scalar": (1,)}
+    if n_pl:
+        shapes |= _norms(c, "post_per_layer_input_norm") | {
+            "per_layer_input_gate.weight": (n_pl, n_embd),
+            "per_layer_projection.weight": (n_embd, n_pl),
+        }
+    if c.get("enable_moe_block"):
+        n, n_ff = c["num_experts"], c["moe_intermediate_size"]
+        more = ("post_feedforward_layernorm_1", "post_feedforward_layernorm_2")
+        shapes |= _norms(c, *more, "pre_feedforward_layernorm_2") | {
+            "router.scale": (n_embd,),
+            "router.per_expert_scale": (n,),
+            "router.proj.weight": (n, n_embd),
+            "experts.gate_up_proj": (n, 2 * n_ff, n_embd),
+            "experts.down_proj": (n, n_embd, n_ff),
+        }
+    return shapes
+
+
+def gemma4_with_eyes(c: Json) -> Shapes:
+    shapes = gemma4(c["text_config"])
+    named = {name.replace("model.", "model.language_model."): n for name, n in shapes.items()}
+    return named | {"model.vision_tower.encoder.layers.0.mlp.fc1.weight": (8, 4)}
+
+
 SHAPES: dict[str, Callable[[Json], Shapes]] = {
     "llama": llama,
     "mistral": llama,
@@ -343,6 +400,8 @@ SHAPES: dict[str, Callable[[Json], Shapes]] = {
     "glm4": glm4,
     "exaone4": exaone4,
     "cohere2": cohere2,
+    "gemma4": gemma4_with_eyes,
+    "gemma4_text": gemma4,
     "qwen3_5": qwen3_5,
     "qwen3_5_moe_text": qwen3_5_moe,
     "qwen3_next": qwen3_next,

@@ -215,6 +215,23 @@ tags:
 pipeline_tag: text-generation
 """
 
+_GEMMA4 = {
+    "head_dim": 64,
+    "global_head_dim": 128,
+    "sliding_window": 512,
+    "final_logit_softcapping": 30.0,
+    "layer_types": ["sliding_attention", "full_attention"],
+    "vocab_size": _PIECES,
+    "tie_word_embeddings": True,
+    "rope_parameters": {
+        "full_attention": {
+            "rope_type": "proportional",
+            "partial_rotary_factor": 0.25,
+            "rope_theta": 1000000.0,
+        },
+        "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+    },
+}
 _LINEAR = {
     "linear_conv_kernel_dim": 4,
     "linear_key_head_dim": 32,
@@ -680,5 +697,41 @@ CASES: dict[str, Case] = {
         ),
         "qwen",
         "queries, keys, values and gates in one matrix, by head",
+    ),
+    "gemma-4-tiny-E1B-it": Case(
+        {
+            "architectures": ["Gemma4ForConditionalGeneration"],
+            "model_type": "gemma4",
+            "text_config": _config(
+                *("gemma4_text", "Gemma4ForCausalLM"),
+                **{**_GEMMA4, "layer_types": _GEMMA4["layer_types"] * 2},
+                num_hidden_layers=4,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                hidden_size_per_layer_input=32,
+                vocab_size_per_layer_input=_PIECES,
+                num_kv_shared_layers=2,
+                use_double_wide_mlp=True,
+            ),
+            "vision_config": {"model_type": "gemma4_vision"},
+        },
+        "gemma4",
+        "embeddings for each layer, layers that borrow keys and values, two widths of heads, eyes",
+    ),
+    "gemma-4-tiny-A1": Case(
+        _config(
+            *("gemma4_text", "Gemma4ForCausalLM"),
+            **_GEMMA4,
+            num_attention_heads=2,
+            attention_k_eq_v=True,
+            num_global_key_value_heads=1,
+            hidden_size_per_layer_input=0,
+            enable_moe_block=True,
+            num_experts=2,
+            top_k_experts=1,
+            moe_intermediate_size=64,
+        ),
+        "gemma4",
+        "experts beside a dense half, keys that are values too",
     ),
 }

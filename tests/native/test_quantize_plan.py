@@ -78,7 +78,8 @@ def test_the_matrix_counts_in_disk_and_time(source: Path, out: Path) -> None:
     assert planned.imatrix_seconds > 0
     assert planned.seconds > planned.imatrix_seconds
     copy = _plan(source, out, "Q8_0").files[0].size_bytes
-    assert planned.peak_disk_bytes == pytest.approx(without.peak_disk_bytes + copy, abs=2000)
+    assert without.peak_disk_bytes < copy
+    assert planned.peak_disk_bytes == copy
     both = _plan(source, out, "Q4_K_M", "Q8_0", imatrix="auto")
     assert both.peak_disk_bytes == sum(file.size_bytes for file in both.files)
 
