@@ -16,6 +16,7 @@ from quantize.arch.exaone4 import Exaone4
 from quantize.arch.gemma import Gemma
 from quantize.arch.gemma2 import Gemma2
 from quantize.arch.gemma3 import Gemma3
+from quantize.arch.gemma4 import Gemma4
 from quantize.arch.glm4 import Glm4
 from quantize.arch.gpt_oss import GptOss
 from quantize.arch.granite import Granite
@@ -46,6 +47,8 @@ FAMILIES: dict[str, type[Family]] = {
     "gemma2": Gemma2,
     "gemma3": Gemma3,
     "gemma3_text": Gemma3,
+    "gemma4": Gemma4,
+    "gemma4_text": Gemma4,
     "glm4": Glm4,
     "gpt_oss": GptOss,
     "granite": Granite,

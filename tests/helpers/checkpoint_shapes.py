@@ -1,6 +1,7 @@
-"""Names and shapes of the tensors in a checkpoint, as transformers writes them, from its config.
+"""Names and shapes of the tensors in a checkpoint, as its makers publish it, from its config.
 
-`dev oracle` holds them against transformers' own classes. Shapes are in torch's order.
+They are those of transformers' classes, but for experts, which are files' own (one matrix each, or
+MXFP4), and for layers that guess further tokens. Shapes are in torch's order.
 """
 
 from __future__ import annotations
