@@ -96,12 +96,18 @@ def _weights(header: GgufHeader) -> list[Weight]:
         Weight(
             name=tensor.name,
             type=tensor.type,
-            shape=tensor.shape or (1,),
+            shape=_without_ones(tensor.shape),
             rows=GgufRows(file, tensor, header.data_offset + tensor.offset),
             origin=f"{header.path.name}: {tensor.name}",
         )
         for tensor in header.tensors
     ]
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """As llama.cpp writes a shape: its trailing dimensions of 1 are left out (ggml_n_dims)."""
+    n_dims = max((i + 1 for i, n in enumerate(shape) if n > 1), default=1)
+    return (shape or (1,))[:n_dims]
 
 
 def _check_names(path: Path, weights: tuple[Weight, ...]) -> None:

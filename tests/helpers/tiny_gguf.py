@@ -16,7 +16,13 @@ from tests.helpers.gguf_files import F32, Tensor, write_gguf
 N_EMBD, N_FF, N_KV, N_VOCAB, N_LAYER, N_EXPERT = 256, 320, 64, 288, 3, 8
 
 
-def write_tiny(path: Path, *, experts: bool = False, seed: int = 0) -> Path:
+def write_tiny(
+    path: Path,
+    *,
+    experts: bool = False,
+    seed: int = 0,
+    extra: Mapping[str, tuple[int, ...]] | None = None,
+) -> Path:
     """A llama of three layers: rows of 320 numbers fill no block of 256, four heads share one."""
     random = np.random.default_rng(seed)
     shapes: dict[str, tuple[int, ...]] = {
@@ -26,6 +32,7 @@ def write_tiny(path: Path, *, experts: bool = False, seed: int = 0) -> Path:
     }
     for i in range(N_LAYER):
         shapes |= {f"blk.{i}.{name}": shape for name, shape in _layer(experts).items()}
+    shapes |= extra or {}
     tensors = [
         Tensor(name, F32, shape, random.normal(0, 0.1, shape).astype("<f4").tobytes())
         for name, shape in shapes.items()

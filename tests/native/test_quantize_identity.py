@@ -275,6 +275,14 @@ def _wide(model: Any) -> Any:
     return dataclasses.replace(model, weights=tuple(weights))
 
 
+def test_trailing_dimensions_of_one_are_left_out(tmp_path: Path) -> None:
+    shapes = {"extra.weight": (256, 1), "more.weight": (1, 1), "rows.weight": (1, 32, 1)}
+    source = write_tiny(tmp_path / "m.gguf", extra=shapes)
+    quantize_by_llama(source, tmp_path / "theirs.gguf", 15)
+    _run(Job(str(source), ("Q4_K_M",), str(tmp_path)))
+    _assert_identical(tmp_path / "m-Q4_K_M.gguf", tmp_path / "theirs.gguf")
+
+
 def test_a_split_source_is_read_through_all_its_files(
     sources: dict[str, Path], tmp_path: Path
 ) -> None:
