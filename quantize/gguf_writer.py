@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from quantize.durable import fsync_folder
 from quantize.errors import OutputError
 from quantize.messages import QT_TRANSLATE_NOOP, Message
 from quantize.model import MetadataValue, Scalar, Typed, TypedArray
@@ -151,7 +152,7 @@ class OutputFile:
                 os.close(self._descriptor)
                 self._descriptor = -1
             self._partial.rename(self.path)
-            _fsync_folder(self.path.parent)
+            fsync_folder(self.path.parent)
         except OSError as error:
             self.discard()
             raise cannot_write(self.path, error) from error
@@ -223,17 +224,6 @@ def _lock(descriptor: int) -> bool:
     except OSError as error:
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
     return True
-
-
-def _fsync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable. Windows does this by itself."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 EXISTS = QT_TRANSLATE_NOOP("output", "{name} is there already.")
