@@ -34,7 +34,7 @@ from quantize.job import (
 )
 from quantize.onepass import Target, choice_bytes
 from quantize.origin import history
-from quantize.plan import default_threads, file_stem, make_plan, matrix_path, working_type
+from quantize.plan import default_threads, make_plan, matrix_path, working_path, working_type
 from quantize.recipe import Choice, choose_types, output_metadata
 from quantize.sources import open_source
 from quantize.types import FileType
@@ -105,7 +105,6 @@ class _Work:
         self._emit = emit
         self._control = control
         self._temporary = temporary
-        self._types = tuple(dict.fromkeys(parse_type(name) for name in job.types))
         self._model = open_source(Path(job.source), temporary, lambda: control.cancelled)
         self._imatrix = self._given_matrix()
         self._n_threads = 0
@@ -117,7 +116,7 @@ class _Work:
         return plan
 
     def make_files(self) -> None:
-        types = self._types
+        types = tuple(self._paths)
         if self._job.imatrix == "auto":
             types = self._make_matrix()
         self._make(types)
@@ -140,14 +139,14 @@ class _Work:
         on a matrix.
         """
         kind = working_type(self._job)
-        wanted = kind in self._types
-        path = self._paths.get(kind) or self._out_path(kind)
+        wanted = kind in self._paths
+        path = self._paths[kind] if wanted else working_path(self._model, self._job)
         with self._writing((kind,), {kind: path}, "copy") as products:
             partial = products[0].target.output.partial_path
             self._imatrix = self._collect(partial)
             if wanted:
                 self._finish(products[0])
-        return tuple(t for t in self._types if t is not kind)
+        return tuple(t for t in self._paths if t is not kind)
 
     def _collect(self, copy: Path) -> Imatrix:
         out = matrix_path(self._model, self._job)
@@ -215,6 +214,3 @@ class _Work:
                 composition=dict(product.composition),
             )
         )
-
-    def _out_path(self, kind: FileType) -> Path:
-        return Path(self._job.out_dir) / f"{file_stem(self._model)}-{kind.name}.gguf"

@@ -122,6 +122,11 @@ def matrix_path(model: Model, job: Job) -> Path:
     return Path(job.out_dir) / f"{file_stem(model)}.imatrix"
 
 
+def working_path(model: Model, job: Job) -> Path:
+    """What the working copy would be called; it never gets its name."""
+    return Path(job.out_dir) / f"{file_stem(model)}.imatrix-copy"
+
+
 def working_type(job: Job) -> FileType:
     """What the copy is that an importance matrix is measured on."""
     return FileType.BF16 if job.imatrix_precision == "bf16" else FileType.Q8_0

@@ -461,3 +461,35 @@ def test_auto_makes_the_matrix_from_a_working_copy_that_is_gone_after(
     wanted = reference(tiny, TEXT * 14, 512)
     for name, sums in wanted.sums.items():  # measured on a copy in Q8_0
         assert difference(found.sums[name], sums) < 0.2, name
+
+
+@pytest.mark.parametrize("precision", ["q8_0", "bf16"])
+def test_auto_leaves_a_file_of_the_working_copys_kind_alone(
+    tiny: Tiny, tmp_path: Path, short_calibration: Path, precision: str
+) -> None:
+    out = tmp_path / "out"
+    kind = precision.upper()
+    pipeline.run(Job(str(tiny.path), (kind,), str(out)), lambda _: None, Control())
+    (earlier,) = out.iterdir()
+    before = earlier.read_bytes()
+    job = Job(str(tiny.path), ("IQ2_XS",), str(out), imatrix="auto", imatrix_precision=precision)
+    pipeline.run(job, lambda _: None, Control())
+    assert earlier.read_bytes() == before
+    assert len(list(out.iterdir())) == 3
+
+
+@pytest.mark.parametrize("precision", ["q8_0", "bf16"])
+def test_auto_keeps_the_working_copy_that_was_asked_for(
+    tiny: Tiny, tmp_path: Path, short_calibration: Path, precision: str
+) -> None:
+    job = Job(
+        *(str(tiny.path), (precision, "Q4_K_M"), str(tmp_path / "both")),
+        imatrix="auto",
+        imatrix_precision=precision,
+    )
+    events: list[Any] = []
+    pipeline.run(job, events.append, Control())
+    done = [event for event in events if isinstance(event, FileDone)]
+    assert {event.type for event in done} == {precision.upper(), "Q4_K_M"}
+    planned = {file.type: file.size_bytes for file in events[0].files}
+    assert {event.type: event.size_bytes for event in done} == planned

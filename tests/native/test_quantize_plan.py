@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from quantize import pipeline, plan
+from quantize import onepass, pipeline, plan
 from quantize.control import Control
-from quantize.errors import QuantizeError
+from quantize.errors import Cancelled, QuantizeError
 from quantize.imatrix import Imatrix, write_imatrix
 from quantize.job import Event, Finished, Job, Plan, Recipe
 from tests.helpers.tiny_gguf import N_EMBD, quantize_by_llama, write_tiny
@@ -175,3 +176,33 @@ def test_threads_leave_a_core_free_from_four_up(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(plan.psutil, "cpu_count", lambda logical, n=n_cores: n)
         monkeypatch.setattr(plan.os, "cpu_count", lambda: 1)
         assert plan.default_threads() == n_threads
+
+
+def test_cancel_does_not_wait_for_tables_that_ggml_builds(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """13 s for IQ1_S; here as long as the test lets them take."""
+    control, building, finish = Control(), threading.Event(), threading.Event()
+
+    def build(_: object) -> None:
+        building.set()
+        finish.wait(20)
+
+    def cancel() -> None:
+        building.wait(20)
+        control.cancel()
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Plan):
+            monkeypatch.setattr(onepass.native, "quantize_init", build)
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    try:
+        with pytest.raises(Cancelled):
+            pipeline.run(Job(str(source), ("Q4_K_M",), str(out)), on_event, control)
+        assert not finish.is_set()
+        assert not list(out.iterdir())
+    finally:
+        finish.set()
+        canceller.join()

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.engine.client import BlockingEngine
@@ -57,7 +58,11 @@ def test_two_variants_of_one_read_that_the_app_chats_with(checkpoint: Path, tmp_
         assert path.name == f"SmolLM2-135M-Instruct-{made['type']}.gguf"
         assert made["size_bytes"] == planned["size_bytes"] == path.stat().st_size
         assert made["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-        assert made["bpw"] == pytest.approx(read_header(path).bpw)
+        header = read_header(path)
+        assert made["bpw"] == pytest.approx(header.bpw)
+        assert header.text("general.quantized_by").startswith("Nibble ")
+        assert "llama-cpp-python" in header.text("quantize.tool_version")
+        assert header.text("quantize.date").startswith("20")
     _check_chat(Path(done[1]["path"]))
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
         Path(made["path"]).name for made in done
@@ -205,6 +210,7 @@ def test_a_paused_job_waits_and_then_goes_on(checkpoint: Path, tmp_path: Path) -
         _wait_for_partial(tmp_path)
         client.pause()
         time.sleep(0.5)
+        assert psutil.Process(client.pid).nice() > psutil.Process().nice()
         before = _sizes(tmp_path)
         time.sleep(0.7)
         assert _sizes(tmp_path) == before

@@ -100,3 +100,16 @@ def test_people_get_the_real_composition() -> None:
     done = job.FileDone("/m.gguf", "Q4_K_M", 100, 5.2, "ab", 1.0, {"Q6_K": 40, "Q4_K": 60})
     cli.Printer(as_json=False, out=out)(done)
     assert "5.20 bits per weight (Q4_K 60%, Q6_K 40%)" in out.getvalue()
+
+
+def test_every_type_is_listed_with_bits_a_sentence_and_whether_it_needs_a_matrix() -> None:
+    lines = cli.list_types(as_json=False).splitlines()[1:]
+    entries = json.loads(cli.list_types(as_json=True))
+    assert [line.split()[0] for line in lines] == [entry["type"] for entry in entries]
+    assert [entry["type"] for entry in entries[:2]] == ["Q8_0", "Q4_K_M"]
+    assert len(entries) == 35
+    for line, entry in zip(lines, entries, strict=True):
+        assert f"{entry['bpw']:.2f}" in line
+        assert entry["words"] in line
+        assert ("needed" in line) == entry["needs_imatrix"]
+    assert {entry["type"] for entry in entries} >= {"IQ1_S", "TQ1_0", "TQ2_0", "F16", "BF16", "F32"}
