@@ -2,9 +2,8 @@
 
 The numbers of added tokens are not read but given anew, in order, and a token that is named as
 special becomes an added one: what the official converter sees is what these rules leave. What
-tokenizer.json says counts for every class; transformers 5 builds some classes (GPT2Tokenizer) from
-its own code instead, which splits the text of SmolLM2 in another way than it was trained on. Knows
-nothing of GGUF.
+tokenizer.json says counts for every class, also where transformers 5 would build the class from its
+own code. Knows nothing of GGUF.
 
 Source: tokenizers 0.23, added_vocabulary.rs (add_tokens); transformers 5.23,
 tokenization_utils_base.py (_from_pretrained) and tokenization_utils_tokenizers.py
