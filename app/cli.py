@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -250,19 +252,29 @@ def _generate_command(options: argparse.Namespace, chosen: Settings, prompt: str
 
 
 def _stream(engine: BlockingEngine, as_json: bool) -> int:
-    cancelled = False
+    """Print until Done. Ctrl+C, whenever it comes, asks the engine to stop; Done follows."""
+    cancelled = threading.Event()
+
+    def on_interrupt(*_: object) -> None:
+        cancelled.set()
+        engine.send(Stop(1))
+
+    previous = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        _print_until_done(engine, as_json)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return CANCELLED if cancelled.is_set() else 0
+
+
+def _print_until_done(engine: BlockingEngine, as_json: bool) -> None:
     while True:
-        try:
-            event = engine.next_event()
-        except KeyboardInterrupt:
-            cancelled = True
-            engine.send(Stop(1))
-            continue
+        event = engine.next_event()
         if isinstance(event, Text):
             _print_text(event, as_json)
         if isinstance(event, Done):
             _print_done(event, as_json)
-            return CANCELLED if cancelled else 0
+            return
 
 
 def _print_text(event: Text, as_json: bool) -> None:
