@@ -25,10 +25,13 @@ from app.core.errors import QT_TRANSLATE_NOOP, EngineError
 CHILDREN = {
     "engine": "app.engine.worker",
     "probe": "app.engine.probe",
+    "fit": "app.engine.fitting",
     "quantize": "quantize.worker",
     "imatrix": "quantize.worker",
 }
 _STDERR_LINES = 200
+# NTSTATUS codes with which Windows ends a process, and what the same death is called elsewhere.
+_WINDOWS_DEATHS = {0xC000001D: "SIGILL", 0xC0000005: "SIGSEGV", 0xC0000017: "SIGKILL"}
 _EXIT_GRACE_S = 2.0
 
 
@@ -180,7 +183,7 @@ def death_of(code: int, stderr_text: str) -> EngineError:
 
 def _signal_name(code: int) -> str:
     if code >= 0:
-        return ""
+        return _WINDOWS_DEATHS.get(code, "")
     try:
         return signal.Signals(-code).name
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +16,23 @@ from app.core.errors import (
     ModelFileError,
     PromptError,
 )
-from app.core.hardware import Device
 from app.engine import protocol
-from app.engine.protocol import Command, Event, Failed, Hello, Probed
+from app.engine.exact import exact_plan
+from app.engine.examine import examine, probe, probe_devices
+from app.engine.protocol import Command, Event, Failed, Hello
+
+__all__ = [
+    "BlockingEngine",
+    "Died",
+    "EngineClient",
+    "error_from",
+    "exact_plan",
+    "examine",
+    "probe",
+    "probe_devices",
+]
 
 SILENCE_LIMIT_S = 15.0
-PROBE_LIMIT_S = 10.0
 _ENDING = (protocol.Loaded, protocol.Done, protocol.BenchDone, protocol.Failed)
 
 
@@ -155,29 +165,3 @@ class BlockingEngine:
         event = self.next_event()
         assert isinstance(event, protocol.Loaded), event
         return event
-
-
-def probe_devices(limit_s: float = PROBE_LIMIT_S) -> tuple[Device, ...]:
-    """Ask a short-lived child what llama.cpp can compute on. Raises EngineError."""
-    lines: list[bytes] = []
-    codes: list[int] = []
-    ended = threading.Event()
-
-    def on_exit(code: int) -> None:
-        codes.append(code)
-        ended.set()
-
-    child = Child("probe", lines.append, on_exit, protocol.MAX_FRAME_BYTES)
-    in_time = ended.wait(limit_s)
-    if not in_time:
-        child.kill()
-    child.close()
-    if in_time and lines and not codes[0]:
-        event = protocol.decode_event(lines[0])
-        assert isinstance(event, Probed)
-        return event.devices
-    raise EngineError(
-        QT_TRANSLATE_NOOP("engine", "The graphics hardware could not be examined."),
-        QT_TRANSLATE_NOOP("engine", "Models run on the processor. Updating the driver may help."),
-        child.stderr_text or "timed out",
-    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.core import running
 from app.core.errors import QT_TRANSLATE_NOOP, EngineError
 from app.engine import devices
 from app.engine.model import Model, NativeLog, is_out_of_memory, out_of_memory
@@ -33,7 +34,7 @@ class Context:
         self._stop = stop
         self.n_threads = load.n_threads or devices.default_threads()
         self.on_gpu = load.n_gpu_layers != 0 and devices.has_gpu()
-        self.flash_attn = flash_attn_for(load, self.on_gpu)
+        self.flash_attn = running.flash_attn_for(load.flash_attn, load.kv_type, self.on_gpu)
         params = self._params(load)
         self.handle = lib.llama_init_from_model(model.handle, params)
         if not self.handle:
@@ -45,9 +46,9 @@ class Context:
 
     def _params(self, load: Load) -> object:
         params = lib.llama_context_default_params()
-        params.n_ctx = min(load.n_ctx, self._model.n_ctx_train or load.n_ctx)
-        params.n_batch = 512
-        params.n_ubatch = n_ubatch_for(self._model.n_params, self.on_gpu)
+        params.n_ctx = running.n_ctx_for(load.n_ctx, self._model.n_ctx_train)
+        params.n_batch = running.N_BATCH
+        params.n_ubatch = running.n_ubatch_for(self._model.n_params, self.on_gpu)
         params.n_threads = params.n_threads_batch = self.n_threads
         params.type_k = params.type_v = _KV_TYPES[load.kv_type]
         params.flash_attn_type = _FLASH_ATTN[self.flash_attn]
@@ -117,21 +118,6 @@ def common_prefix(old: Sequence[int], new: Sequence[int]) -> int:
     """How many leading tokens the two share."""
     n = min(len(old), len(new))
     return next((i for i in range(n) if old[i] != new[i]), n)
-
-
-def n_ubatch_for(n_params: int, on_gpu: bool) -> int:
-    """Tokens computed in one graph. Stop is noticed between the nodes of a graph, so a node must
-    stay short: large models, and GPUs (which look only between graphs), get small ones."""
-    return 128 if on_gpu or n_params > 1_000_000_000 else 512
-
-
-def flash_attn_for(load: Load, on_gpu: bool) -> str:
-    """Off on the CPU with an f16 cache, where it slows decoding; a quantized V cache needs it."""
-    if load.kv_type != "f16":
-        return "on"
-    if load.flash_attn != "auto":
-        return load.flash_attn
-    return "auto" if on_gpu else "off"
 
 
 def _context_error(log: str) -> EngineError:

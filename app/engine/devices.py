@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from functools import cache
 from typing import Any
 
 import psutil
 
-from app.core.hardware import Device
+from app.core.hardware import Device, features
+from app.core.hardware.known import backend_of
 from app.engine.native import lib, lib_dir
 
 _TYPES = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel"}
+
+
+class _Props(ctypes.Structure):
+    """ggml_backend_dev_props (ggml-backend.h); `caps` are five bools."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("description", ctypes.c_char_p),
+        ("memory_free", ctypes.c_size_t),
+        ("memory_total", ctypes.c_size_t),
+        ("type", ctypes.c_int),
+        ("device_id", ctypes.c_char_p),
+        ("caps", ctypes.c_bool * 5),
+    )
+
+
+class _Feature(ctypes.Structure):
+    """ggml_backend_feature: the last one of a list has no name."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("value", ctypes.c_char_p))
+
+
+_Features = ctypes.CFUNCTYPE(ctypes.POINTER(_Feature), ctypes.c_void_p)
 
 
 @cache
@@ -22,22 +47,19 @@ def _ggml() -> Any:
     library = lib._lib
     if not hasattr(library, "ggml_backend_dev_count"):  # Windows looks into one module only
         library = ctypes.CDLL(str(lib_dir() / "ggml.dll"))
-    library.ggml_backend_dev_count.restype = ctypes.c_size_t
-    for function, restype in (
-        ("ggml_backend_dev_get", ctypes.c_void_p),
-        ("ggml_backend_dev_name", ctypes.c_char_p),
-        ("ggml_backend_dev_description", ctypes.c_char_p),
-        ("ggml_backend_dev_type", ctypes.c_int),
-        ("ggml_backend_dev_backend_reg", ctypes.c_void_p),
-        ("ggml_backend_reg_name", ctypes.c_char_p),
+    pointer, count = ctypes.c_void_p, ctypes.c_size_t
+    for function, restype, *arguments in (
+        ("ggml_backend_dev_count", count),
+        ("ggml_backend_dev_get", pointer, count),
+        ("ggml_backend_dev_get_props", None, pointer, ctypes.POINTER(_Props)),
+        ("ggml_backend_dev_backend_reg", pointer, pointer),
+        ("ggml_backend_reg_count", count),
+        ("ggml_backend_reg_get", pointer, count),
+        ("ggml_backend_reg_name", ctypes.c_char_p, pointer),
+        ("ggml_backend_reg_get_proc_address", pointer, pointer, ctypes.c_char_p),
     ):
         getattr(library, function).restype = restype
-        getattr(library, function).argtypes = [
-            ctypes.c_size_t if function == "ggml_backend_dev_get" else ctypes.c_void_p
-        ]
-    size_p = ctypes.POINTER(ctypes.c_size_t)
-    library.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, size_p, size_p]
-    library.ggml_backend_dev_memory.restype = None
+        getattr(library, function).argtypes = arguments
     return library
 
 
@@ -50,21 +72,61 @@ def list_devices() -> tuple[Device, ...]:
 
 def _device(handle: int) -> Device:
     ggml = _ggml()
-    free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    ggml.ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
+    props = _Props()
+    ggml.ggml_backend_dev_get_props(handle, ctypes.byref(props))
     registry = ggml.ggml_backend_dev_backend_reg(handle)
     return Device(
-        name=_text(ggml.ggml_backend_dev_name(handle)),
-        description=_text(ggml.ggml_backend_dev_description(handle)),
-        backend=_text(ggml.ggml_backend_reg_name(registry)).lower(),
-        kind=_TYPES.get(ggml.ggml_backend_dev_type(handle), "other"),
-        total_bytes=total.value,
-        free_bytes=free.value,
+        name=_text(props.name),
+        description=_text(props.description),
+        backend=backend_of(_text(ggml.ggml_backend_reg_name(registry))),
+        kind=_TYPES.get(props.type, "other"),
+        total_bytes=props.memory_total,
+        free_bytes=props.memory_free,
+        pci=_text(props.device_id),
     )
 
 
 def _text(value: bytes | None) -> str:
     return (value or b"").decode("utf-8", "replace")
+
+
+def list_backends() -> tuple[str, ...]:
+    """The backends that the build has, whether or not they find a device."""
+    return tuple(backend_of(_text(_ggml().ggml_backend_reg_name(each))) for each in _registries())
+
+
+def _registries() -> list[int]:
+    ggml = _ggml()
+    return [ggml.ggml_backend_reg_get(i) for i in range(ggml.ggml_backend_reg_count())]
+
+
+def backend_features(backend: str) -> dict[str, str]:
+    """What the build's `backend` was made with: {"AVX2": "1", …}; of CUDA {"ARCHS": "750,…"}."""
+    ggml = _ggml()
+    registries = dict(zip(list_backends(), _registries(), strict=True))
+    if backend not in registries:
+        return {}
+    name = b"ggml_backend_get_features"
+    address = ggml.ggml_backend_reg_get_proc_address(registries[backend], name)
+    if not address:
+        return {}
+    found: dict[str, str] = {}
+    for feature in _Features(address)(registries[backend]):
+        if not feature.name:
+            break
+        found[_text(feature.name)] = _text(feature.value)
+    return found
+
+
+@cache
+def cpu_features() -> tuple[str, ...]:
+    """The instruction sets that the processor's kernels use here."""
+    return features.from_ggml(backend_features("cpu"))
+
+
+def cuda_archs() -> tuple[int, ...]:
+    """What the CUDA kernels of the build were made for: 890 is compute capability 8.9."""
+    return tuple(int(n) for n in re.findall(r"\d+", backend_features("cuda").get("ARCHS", "")))
 
 
 def has_gpu() -> bool:

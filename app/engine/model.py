@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import QT_TRANSLATE_NOOP, EngineError, ModelFileError
+from app.core.fit import shape_of
+from app.core.fit.repacking import maps_file, repacked_bytes
 from app.core.prompt import REASONING_TAGS
+from app.engine import devices
 from app.engine.native import lib
 from quantize.errors import GgufError
 from quantize.gguf_header import GgufHeader, read_header
 
 _LOG_ERROR = 4
+_AUTO, _READ = -1, 0  # llama_load_mode: as the devices have it, or without mapping the file
 _KEPT_LOG_LINES = 400
+_CELLS = re.compile(r"size = *([\d.]+) MiB \( *\d+ cells,.*K \(")
 
 
 class NativeLog:
@@ -37,28 +42,50 @@ class NativeLog:
 
     def buffer_bytes(self, kind: str) -> int:
         """The sum of the "… {kind} buffer size = N MiB" lines, in bytes."""
-        pattern = re.compile(rf"{kind} buffer size = *([\d.]+) MiB")
-        sizes = (pattern.search(text) for _, text in self._lines)
-        return sum(round(float(size[1]) * 1024 * 1024) for size in sizes if size)
+        return sum(n_bytes for _, n_bytes in self.buffers(kind))
+
+    def buffers(self, kind: str) -> tuple[tuple[str, int], ...]:
+        """The same line by line, each with the buffer's name: "CPU", "CUDA0", "CUDA_Host" …"""
+        pattern = re.compile(rf"(\S+) +{kind} buffer size = *([\d.]+) MiB")
+        lines = (pattern.search(text) for _, text in self._lines)
+        return tuple((line[1], _bytes(line[2])) for line in lines if line)
+
+    def cache_bytes(self) -> int:
+        """What the caches of keys and values come to, which a load without memory says as well."""
+        sizes = (_CELLS.search(text) for _, text in self._lines)
+        return sum(_bytes(size[1]) for size in sizes if size)
 
     def _on_line(self, level: int, text: bytes, _user_data: Any) -> None:
-        if level >= _LOG_ERROR or b"buffer size" in text:
+        if level >= _LOG_ERROR or b"buffer size" in text or b" cells," in text:
             self._lines.append((level, text.decode("utf-8", "replace")))
             del self._lines[:-_KEPT_LOG_LINES]
+
+
+def _bytes(mebibytes: str) -> int:
+    return round(float(mebibytes) * 1024 * 1024)
 
 
 class Model:
     """A GGUF in memory. `on_progress` gets the fraction loaded and returns False to give up.
 
+    `without_weights`: only what they would take is found out; the rest of the file is not read.
     Raises ModelFileError for a file that cannot be used, EngineError where memory is short.
     """
 
     def __init__(
-        self, path: Path, n_gpu_layers: int, log: NativeLog, on_progress: Callable[[float], bool]
+        self,
+        path: Path,
+        n_gpu_layers: int,
+        log: NativeLog,
+        on_progress: Callable[[float], bool],
+        *,
+        without_weights: bool = False,
     ) -> None:
         self.header = checked_header(path)
         params = lib.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
+        params.no_alloc = without_weights
+        params.load_mode = _READ if without_weights or not _is_mapped(self.header) else _AUTO
         progress = lib.llama_progress_callback(lambda fraction, _: on_progress(fraction))
         params.progress_callback = progress
         self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
@@ -132,6 +159,17 @@ class Model:
             if len(tokens) == 1:
                 shown.add(tokens[0])
         return frozenset(shown)
+
+
+def _is_mapped(header: GgufHeader) -> bool:
+    """Whether the file is mapped: not where much of it would then lie in memory twice."""
+    if devices.has_gpu():
+        return True
+    try:
+        shape = shape_of(header)
+    except GgufError:  # the load will say what is wrong
+        return True
+    return maps_file(repacked_bytes(shape, devices.cpu_features()), shape.weights_bytes)
 
 
 def checked_header(path: Path) -> GgufHeader:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from app.core.errors import Message
-from app.core.hardware import Device
+from app.core.hardware.types import Bandwidth, Device, FoundGpu
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -82,6 +82,12 @@ class Bench(Frame, frozen=True):
     repetitions: int = 5
 
 
+class Probe(Frame, frozen=True):
+    """The one word to the child "probe": which stages it is not to go through."""
+
+    skip: tuple[str, ...] = ()
+
+
 Command = Load | Generate | Stop | Bench
 
 
@@ -105,6 +111,11 @@ class Memory(msgspec.Struct, frozen=True):
     kv_bytes: int
     compute_bytes: int
     rss_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """llama.cpp's buffers."""
+        return self.weights_bytes + self.kv_bytes + self.compute_bytes
 
 
 class Loaded(Frame, frozen=True):
@@ -167,6 +178,26 @@ class BenchDone(Frame, frozen=True):
     n_threads: int
 
 
+class Buffer(msgspec.Struct, frozen=True):
+    """A buffer of llama.cpp's, under its name: "CPU", "CUDA0", "CUDA_Host" …"""
+
+    name: str
+    n_bytes: int
+
+
+class Fitted(Frame, frozen=True):
+    """The answer of the child "fit": what a load would take.
+
+    `kv_bytes`: keys, values and states of all layers. `process_bytes`: what the child itself takes
+    with the vocabulary, as the engine's would.
+    """
+
+    compute: tuple[Buffer, ...]
+    output_bytes: int
+    kv_bytes: int
+    process_bytes: int
+
+
 class Failed(Frame, frozen=True):
     """A command failed; the child lives on. `kind`: "model", "prompt" or "engine"."""
 
@@ -177,18 +208,43 @@ class Failed(Frame, frozen=True):
     request_id: int | None = None
 
 
-class Probed(Frame, frozen=True):
-    """The answer of the child "probe": what the installed build can compute on."""
+class ProbeStages(Frame, frozen=True):
+    """The first word of the child "probe": the questions it is going to ask, in order."""
 
-    llama_cpp: str
-    devices: tuple[Device, ...]
+    stages: tuple[str, ...]
 
 
-Event = Hello | Heartbeat | Loaded | PromptProgress | Text | Done | BenchDone | Failed | Probed
+class ProbePart(Frame, frozen=True):
+    """The answer of one stage of the child "probe"; a stage fills what it knows.
+
+    `features`: of stage "ggml" those that the build's kernels use, of "cpu" the processor's.
+    `missing`: the driver or library without which the source has nothing to say; `trouble`: what
+    it said, for the doctor.
+    """
+
+    stage: str
+    llama_cpp: str = ""
+    devices: tuple[Device, ...] = ()
+    backends: tuple[str, ...] = ()
+    cuda_archs: tuple[int, ...] = ()
+    features: tuple[str, ...] = ()
+    n_efficiency: int = 0
+    gpus: tuple[FoundGpu, ...] = ()
+    missing: str = ""
+    bandwidth: Bandwidth | None = None
+    trouble: str = ""
+
+
+Event = Hello | Heartbeat | Loaded | PromptProgress | Text | Done | BenchDone | Failed
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_probes: msgspec.json.Decoder[Probe] = msgspec.json.Decoder(Probe)
+_answers: msgspec.json.Decoder[ProbeStages | ProbePart] = msgspec.json.Decoder(
+    ProbeStages | ProbePart
+)
 _events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_fitted: msgspec.json.Decoder[Fitted | Failed] = msgspec.json.Decoder(Fitted | Failed)
 _T = TypeVar("_T")
 
 
@@ -206,6 +262,18 @@ def decode_command(line: bytes) -> Command:
 
 def decode_event(line: bytes) -> Event:
     return _decode(_events, line)
+
+
+def decode_probe(line: bytes) -> Probe:
+    return _decode(_probes, line)
+
+
+def decode_probe_answer(line: bytes) -> ProbeStages | ProbePart:
+    return _decode(_answers, line)
+
+
+def decode_fitted(line: bytes) -> Fitted | Failed:
+    return _decode(_fitted, line)
 
 
 def _decode(decoder: msgspec.json.Decoder[_T], line: bytes) -> _T:

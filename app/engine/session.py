@@ -78,8 +78,8 @@ class Session:
             has_chat_template=bool(header.chat_template),
             load_ms=load_ms,
             memory=Memory(
-                weights_bytes=self._model.size_bytes,
-                kv_bytes=log.buffer_bytes("KV"),
+                weights_bytes=log.buffer_bytes("model") or self._model.size_bytes,
+                kv_bytes=log.buffer_bytes("KV") + log.buffer_bytes("RS"),
                 compute_bytes=log.buffer_bytes("compute") + log.buffer_bytes("output"),
                 rss_bytes=rss_bytes(),
             ),

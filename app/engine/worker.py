@@ -95,7 +95,7 @@ class Worker:
         except StoppedError:
             pass
         except AppError as error:
-            self.emit(_failed(error, request_id))
+            self.emit(failed(error, request_id))
         self._stopped_ids.discard(request_id or 0)
 
     def _dispatch(self, command: Command) -> None:
@@ -144,7 +144,8 @@ _SHORT_QUESTION = Generate(
 )
 
 
-def _failed(error: AppError, request_id: int | None) -> Failed:
+def failed(error: AppError, request_id: int | None = None) -> Failed:
+    """`error` as an event."""
     kinds = {ModelFileError: "model", PromptError: "prompt"}
     kind = kinds.get(type(error), "engine")
     return Failed(kind, error.text, error.hint, error.detail, request_id)
