@@ -31,7 +31,9 @@ from app.core.chat import (
 )
 from app.core.errors import QT_TRANSLATE_NOOP, StoreError
 from app.core.files import set_aside
+from app.core.measured import SPEEDS_SQL, LoadRecord, Taken
 from app.core.migrations import STEPS
+from app.core.speed import SpeedRecord
 
 SCHEMA_VERSION = len(STEPS)
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -238,6 +240,47 @@ class Store:
         with self._transaction() as connection:
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
 
+    # --- measurements -------------------------------------------------------------------------
+
+    def record_load(self, record: LoadRecord) -> None:
+        """Keep what a load took, against what was predicted."""
+        values = (
+            *(record.model, record.variant, record.device, record.n_ctx, record.kv_type),
+            record.n_gpu_layers,
+            *(record.predicted.weights_bytes, record.predicted.kv_bytes),
+            record.predicted.compute_bytes,
+            *(record.actual.weights_bytes, record.actual.kv_bytes, record.actual.compute_bytes),
+            *(record.host_bytes, record.rss_bytes, self._clock()),
+        )
+        self._insert("loads", _LOAD, values)
+
+    def loads(self) -> tuple[LoadRecord, ...]:
+        """The newest first."""
+        with _native_errors():
+            rows = self._connection.execute(f"SELECT {_LOAD} FROM loads ORDER BY id DESC")
+            return tuple(_load_record(row) for row in rows)
+
+    def record_speed(self, record: SpeedRecord, model: str = "", variant: str = "") -> None:
+        """Keep how fast an answer was written, against what was predicted."""
+        measured = (record.device, record.predicted_tps, record.measured_tps)
+        self._insert("speeds", _SPEED, (model, variant, *measured, self._clock()))
+
+    def speeds(self) -> tuple[SpeedRecord, ...]:
+        """The newest first, as many as a prediction looks at."""
+        with _native_errors():
+            return tuple(SpeedRecord(*row) for row in self._connection.execute(SPEEDS_SQL))
+
+    def _insert(self, table: str, columns: str, values: tuple[object, ...]) -> None:
+        """Only so many rows stay: the oldest go."""
+        places = ", ".join("?" * len(values))
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                f"INSERT INTO {table} ({columns}) VALUES ({places})", values
+            )
+            connection.execute(
+                f"DELETE FROM {table} WHERE id <= ?", (int(cursor.lastrowid or 0) - _N_MEASURED,)
+            )
+
     def _update(self, conversation_id: int, column: str, value: str) -> None:
         with self._transaction() as connection:
             connection.execute(
@@ -263,6 +306,21 @@ _MESSAGE = (
     "id, conversation_id, parent_id, role, text, created_at, "
     "reasoning, status, error, model_name, variant, stats"
 )
+
+_LOAD = (
+    "model, variant, device, n_ctx, kv_type, n_gpu_layers,"
+    " predicted_weights, predicted_kv, predicted_compute,"
+    " actual_weights, actual_kv, actual_compute, predicted_host, rss, created_at"
+)
+_SPEED = "model, variant, device, predicted_tps, measured_tps, created_at"
+_N_MEASURED = 1000  # rows of each kind that are kept
+
+
+def _load_record(row: tuple[Any, ...]) -> LoadRecord:
+    model, variant, device, n_ctx, kv_type, n_gpu_layers, *sizes = row
+    predicted, actual = Taken(*sizes[:3]), Taken(*sizes[3:6])
+    where = (model, variant, device, n_ctx, kv_type, n_gpu_layers)
+    return LoadRecord(*where, predicted, actual, host_bytes=sizes[6], rss_bytes=sizes[7])
 
 
 def _message(row: tuple[Any, ...]) -> ChatMessage:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core import hardware, library
-from tests.bench import engine, imatrix, quantize, window
+from tests.bench import download, engine, fit, imatrix, quantize, window
 
 PARTS = {
     "engine": engine.measure,
@@ -23,13 +23,16 @@ PARTS = {
     "idle": window.measure_idle,
     "imatrix": imatrix.measure,
     "quantize": quantize.measure,
+    "fit": fit.measure,
+    "download": download.measure,
 }
+LONG = ("quantize", "fit", "download")  # only where they are asked for
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     names = ", ".join(PARTS)
-    parser.add_argument("parts", nargs="*", help=f"{names}; without, all but quantize")
+    parser.add_argument("parts", nargs="*", help=f"{names}; without, all but {' and '.join(LONG)}")
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
@@ -42,7 +45,7 @@ def main() -> None:
         "load_before": os.getloadavg(),
         "repetitions": options.repetitions,
     }
-    for name in options.parts or [name for name in PARTS if name != "quantize"]:
+    for name in options.parts or [name for name in PARTS if name not in LONG]:
         report[name] = PARTS[name](model, options.repetitions)
     folder = Path("bench-results")
     folder.mkdir(exist_ok=True)
@@ -61,6 +64,8 @@ def _table(report: dict[str, Any]) -> list[str]:
         "idle": _idle_rows,
         "imatrix": _imatrix_rows,
         "quantize": _quantize_rows,
+        "fit": _fit_rows,
+        "download": _download_rows,
     }
     lines = [f"{'figure':<46} {'reached':>10}  {'wanted':>10}"]
     for name, make in rows.items():
@@ -121,11 +126,25 @@ def _quantize_rows(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def _fit_rows(found: dict[str, Any]) -> list[str]:
+    return [
+        _row("predicted memory: median error, %", found["median_error"] * 100, "<= 2"),
+        _row("worst error, %", found["worst_error"] * 100, "<= 4"),
+        _row("beyond both 4 % and 60 MiB, loads", found["n_out_of_bounds"], "<= 0"),
+        _row("lowest error, %", found["lowest_error"] * 100, ">= -2"),
+        _row("lowest above peak RSS, %", found["lowest_over_peak"] * 100, ">= -2"),
+    ]
+
+
 def _imatrix_rows(found: dict[str, Any]) -> list[str]:
     return [
         _row("importance matrix / plain reading", found["ratio_to_plain"], "<= 1.10"),
         _row("importance matrix / reading with all scores", found["ratio_to_plain_all_scores"], ""),
     ]
+
+
+def _download_rows(found: dict[str, Any]) -> list[str]:
+    return [_row(*figures) for figures in download.rows(found)]
 
 
 def _row(name: str, value: float, wanted: str) -> str:

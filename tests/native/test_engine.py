@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from app.core.errors import EngineError, PromptError
-from app.engine.client import BlockingEngine, probe_devices
+from app.engine.client import BlockingEngine
 from app.engine.protocol import (
     Bench,
     BenchDone,
@@ -253,13 +253,3 @@ def test_no_engine_outlives_a_killed_parent(starter_path: Path) -> None:
     parent.wait()
     parent.stdout.close()
     child.wait(timeout=2)
-
-
-def test_the_probe_names_the_devices() -> None:
-    devices = probe_devices()
-    assert any(device.kind == "cpu" for device in devices)
-
-
-def test_a_probe_that_hangs_is_ended() -> None:
-    with pytest.raises(EngineError, match="could not be examined"):
-        probe_devices(limit_s=0.0)

@@ -1,5 +1,5 @@
 """The database's schema, one step per file, append-only: a released step is never edited."""
 
-from app.core.migrations import m001_conversations
+from app.core.migrations import m001_conversations, m002_measured
 
-STEPS = (m001_conversations.SQL,)
+STEPS = (m001_conversations.SQL, m002_measured.SQL)
