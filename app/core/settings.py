@@ -183,8 +183,36 @@ KV_TYPE = Setting(
         ("q4_0", _("settings", "q4_0")),
     ),
 )
+DOWNLOAD_LIMIT = Setting(
+    "downloads.limit_mb_s",
+    0.0,
+    _("settings", "Speed limit, in MB per second"),
+    _("settings", "For all downloads together. 0 is no limit."),
+    minimum=0.0,
+    maximum=10_000.0,
+    step=1,
+)
+DOWNLOADS_AT_ONCE = Setting(
+    "downloads.at_once",
+    2,
+    _("settings", "Downloads at the same time"),
+    _("settings", "The others wait for their turn."),
+    minimum=1,
+    maximum=4,
+)
+HUB_ENDPOINTS = Setting(
+    "downloads.endpoints",
+    "",
+    _("settings", "Where to download from"),
+    _(
+        "settings",
+        "Addresses of a hub and its mirrors, separated by commas; they are tried in this order. "
+        "Empty is huggingface.co, or what HF_ENDPOINT says.",
+    ),
+)
 MODEL = Setting("chat.model", "")
 RECENT_MODELS = Setting("chat.recent_models", "")  # files opened by hand, a JSON list
+LIBRARY_FOLDERS = Setting("library.folders", "")  # folders with models, a JSON list
 WINDOW_GEOMETRY = Setting("window.geometry", "")
 SHOW_LIST = Setting("window.show_list", True)
 SHOW_INSPECTOR = Setting("window.show_inspector", True)
@@ -193,13 +221,21 @@ APPEARANCE = (THEME, TEXT_SCALE)
 CHAT = (SYSTEM_PROMPT,)
 SAMPLING = (TEMPERATURE, TOP_P, TOP_K, MIN_P, REPEAT_PENALTY, SEED, MAX_TOKENS)
 ENGINE = (N_CTX, N_THREADS, FLASH_ATTN, KV_TYPE)
-HIDDEN = (MODEL, RECENT_MODELS, WINDOW_GEOMETRY, SHOW_LIST, SHOW_INSPECTOR)
+DOWNLOADS = (DOWNLOAD_LIMIT, DOWNLOADS_AT_ONCE, HUB_ENDPOINTS)
+HIDDEN = (MODEL, RECENT_MODELS, LIBRARY_FOLDERS, WINDOW_GEOMETRY, SHOW_LIST, SHOW_INSPECTOR)
 SECTIONS: tuple[tuple[Message, tuple[Setting[str] | Setting[int] | Setting[float], ...]], ...] = (
     (_("settings", "Appearance"), APPEARANCE),
     (_("settings", "Chat"), CHAT),
     (_("settings", "Sampling"), SAMPLING),
     (_("settings", "Engine"), ENGINE),
+    (_("settings", "Downloads"), DOWNLOADS),
 )
+
+
+def hub_endpoints(text: str) -> tuple[str, ...]:
+    """The addresses in HUB_ENDPOINTS; a bare host name means https."""
+    names = (name.strip().rstrip("/") for name in text.split(","))
+    return tuple(name if "://" in name else f"https://{name}" for name in names if name)
 
 
 class Settings:
