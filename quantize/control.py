@@ -19,6 +19,10 @@ class Control:
     def cancelled(self) -> bool:
         return self._cancelled.is_set()
 
+    @property
+    def paused(self) -> bool:
+        return not self._running.is_set()
+
     def cancel(self) -> None:
         self._cancelled.set()
         self._running.set()

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quantize import gguf_errors
-from quantize.gguf_reader import Reader, decode_strings, reading
+from quantize.gguf_reader import FileSource, HeaderSource, Reader, decode_strings
 from quantize.types import REMOVED_TYPES, SCALAR_CODES, FileType, GgmlType, GgufType
 
 Scalar = str | int | float | bool
@@ -50,7 +50,7 @@ _TYPE_AND_OFFSET = struct.Struct("<IQ")
 class ArrayRef:
     """An array left in the file: `count` values of `type`, `size_bytes` from byte `offset` on."""
 
-    path: Path
+    source: HeaderSource
     type: GgufType
     count: int
     offset: int
@@ -58,7 +58,7 @@ class ArrayRef:
 
     def read_raw(self) -> bytes:
         """The elements as the file stores them. Raises GgufError."""
-        with reading(self.path) as reader:
+        with self.source.reading() as reader:
             reader.skip(self.offset)
             return reader.take(self.size_bytes)
 
@@ -70,7 +70,7 @@ class ArrayRef:
         try:
             return [*decode_strings(data, self.count)]
         except (struct.error, OverflowError) as error:
-            raise gguf_errors.damaged(self.path, "changed since it was checked") from error
+            raise gguf_errors.damaged(self.source.path, "changed since it was checked") from error
 
 
 Value = Scalar | ArrayRef
@@ -169,16 +169,25 @@ class GgufHeader:
 
 def read_header(path: Path) -> GgufHeader:
     """The header of the GGUF at `path`, checked to the last byte. Raises GgufError."""
-    with reading(path) as reader:
+    return read_header_from(FileSource(path))
+
+
+def read_header_from(source: HeaderSource) -> GgufHeader:
+    """The same from anywhere: `source` also serves the arrays that are asked for later.
+
+    It needs to hold no more than the first `data_offset` bytes of the file, and gguf_errors'
+    HEAD_BYTES. Raises GgufError, and what `source` raises.
+    """
+    with source.reading() as reader:
         version = _read_version(reader)
         n_tensors, n_keys = _read_counts(reader)
-        metadata, value_types = _read_metadata(reader, n_keys)
+        metadata, value_types = _read_metadata(reader, source, n_keys)
         alignment = _alignment(reader, metadata)
         tensors = _read_tensors(reader, n_tensors)
         data_offset = _padded(reader.offset, alignment) if tensors else reader.offset
         _check_layout(reader, tensors, alignment, data_offset)
         return GgufHeader(
-            path=path,
+            path=source.path,
             version=version,
             metadata=MappingProxyType(metadata),
             tensors=tensors,
@@ -209,7 +218,9 @@ def _read_counts(reader: Reader) -> tuple[int, int]:
     return n_tensors, n_keys
 
 
-def _read_metadata(reader: Reader, n_keys: int) -> tuple[dict[str, Value], dict[str, GgufType]]:
+def _read_metadata(
+    reader: Reader, source: HeaderSource, n_keys: int
+) -> tuple[dict[str, Value], dict[str, GgufType]]:
     metadata: dict[str, Value] = {}
     value_types: dict[str, GgufType] = {}
     for _ in range(n_keys):
@@ -219,28 +230,28 @@ def _read_metadata(reader: Reader, n_keys: int) -> tuple[dict[str, Value], dict[
         (type_id,) = reader.fields(_U32)
         if key == "general.alignment" and type_id != GgufType.UINT32:
             raise gguf_errors.damaged(reader.path, f"alignment of value type {type_id}")
-        metadata[key] = _read_value(reader, type_id)
+        metadata[key] = _read_value(reader, source, type_id)
         value_types[key] = GgufType(type_id)
     return metadata, value_types
 
 
-def _read_value(reader: Reader, type_id: int) -> Value:
+def _read_value(reader: Reader, source: HeaderSource, type_id: int) -> Value:
     if type_id == GgufType.STRING:
         return reader.text(_MAX_STRING_BYTES).decode("utf-8", "replace")
     if type_id == GgufType.ARRAY:
-        return _read_array(reader)
+        return _read_array(reader, source)
     value: Scalar = reader.fields(_scalar_layout(reader, type_id))[0]
     return value
 
 
-def _read_array(reader: Reader) -> ArrayRef:
+def _read_array(reader: Reader, source: HeaderSource) -> ArrayRef:
     type_id, count = reader.fields(_ARRAY)
     start = reader.offset
     if type_id == GgufType.STRING:
         reader.skip_strings(count)
     else:
         reader.skip(count * _scalar_layout(reader, type_id).size)
-    return ArrayRef(reader.path, GgufType(type_id), count, start, reader.offset - start)
+    return ArrayRef(source, GgufType(type_id), count, start, reader.offset - start)
 
 
 def _scalar_layout(reader: Reader, type_id: int) -> struct.Struct:

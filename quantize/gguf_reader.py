@@ -1,8 +1,10 @@
 """Bounded reading of an untrusted file's first part, for `gguf_header`; knows strings, no keys.
 
-A window slides over the file, so memory stays at one chunk or one string however much a header
-claims. Nothing is mapped: a file that shrinks while mapped kills the process (SIGBUS). numpy could
-walk the strings faster, but importing it takes 160 ms to save 5.
+The file may be anywhere: `FileSource` is one on this computer, others (the first bytes of a file on
+a server) come from those who know how to get them. A window slides over the file, so memory stays
+at one chunk or one string however much a header claims. Nothing is mapped: a file that shrinks
+while mapped kills the process (SIGBUS). numpy could walk the strings faster, but importing it takes
+160 ms to save 5.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from quantize import gguf_errors
 
@@ -22,12 +25,36 @@ _CHUNK_BYTES = 256 * 1024
 _U64 = struct.Struct("<Q")
 
 
-class Reader:
-    """A window that slides over the header; never reads or skips past the end or the header cap."""
+class Bytes(Protocol):
+    """What a header is read from: an open file, or what stands for one."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def read(self, n_bytes: int, /) -> bytes:
+        """The next `n_bytes`; fewer at the end only."""
+        ...
+
+    def seek(self, offset: int, /) -> object: ...
+
+
+class HeaderSource(Protocol):
+    """A place that a header, and later its arrays, are read from. `path`: its name in messages."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def reading(self) -> AbstractContextManager[Reader]:
+        """From the first byte on. Raises GgufError where the place is at fault."""
+        ...
+
+
+class Reader:
+    """A window that slides over the header; never reads or skips past the end or the header cap.
+
+    `path` is its name in messages, `size_bytes` the size of the whole file.
+    """
+
+    def __init__(self, file: Bytes, path: Path, size_bytes: int) -> None:
         self.path = path
-        self.size_bytes = os.fstat(file.fileno()).st_size
+        self.size_bytes = size_bytes
         self._file = file
         self._window = b""
         self._window_offset = 0
@@ -132,14 +159,20 @@ def _decode_strings(data: bytes, count: int, errors: str) -> list[str]:
     return values
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[Reader]:
-    _check_ordinary_file(path)
-    try:
-        with path.open("rb") as file:
-            yield Reader(file, path)
-    except OSError as error:
-        raise gguf_errors.cannot_open(path, error) from error
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file on this computer."""
+
+    path: Path
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        _check_ordinary_file(self.path)
+        try:
+            with self.path.open("rb") as file:
+                yield Reader(file, self.path, os.fstat(file.fileno()).st_size)
+        except OSError as error:
+            raise gguf_errors.cannot_open(self.path, error) from error
 
 
 def _check_ordinary_file(path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from quantize import gguf_errors, native
 from quantize.errors import CheckpointError
 from quantize.gguf_header import ArrayRef, GgufHeader, TensorInfo, read_header
+from quantize.gguf_split import SPLIT_NAME, part_paths
 from quantize.messages import QT_TRANSLATE_NOOP
 from quantize.model import MetadataValue, Model, Typed, TypedArray, Weight
 from quantize.positional import PositionalFile
@@ -24,7 +25,6 @@ from quantize.types import GgmlType
 
 _WRITTEN_ANEW = ("general.file_type", "general.quantization_version")
 _SPLIT_KEYS = ("split.no", "split.count", "split.tensors.count")
-_SPLIT_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,7 @@ def open_gguf(path: Path) -> Model:
 def _read_headers(path: Path) -> list[GgufHeader]:
     """The header of every file of the model, `path` being any of them."""
     header = read_header(path)
-    found = _SPLIT_NAME.search(path.name)
-    if header.split_count == 1 or not found:
-        return [header]
-    stem = path.name[: found.start()]
-    names = [f"{stem}-{i:05}-of-{found[2]}.gguf" for i in range(1, int(found[2]) + 1)]
-    return [read_header(path.with_name(name)) for name in names]
+    return [header] if header.split_count == 1 else [*map(read_header, part_paths(path))]
 
 
 def _weights(header: GgufHeader) -> list[Weight]:
@@ -140,7 +135,7 @@ def _main_type(tensors: list[TensorInfo]) -> GgmlType:
 
 def _model_name(path: Path) -> str:
     """The file's name without the part that says its type or its place in a split."""
-    stem = _SPLIT_NAME.sub("", path.name).removesuffix(".gguf")
+    stem = SPLIT_NAME.sub("", path.name).removesuffix(".gguf")
     kind = r"(?i)[-._](F32|F16|BF16|FP16|MXFP4|I?Q\d\w*|TQ\d_\d)$"
     return re.sub(kind, "", stem) or stem
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from quantize.durable import fsync_folder
+from quantize.durable import fsync_folder, lock_open_file
 from quantize.errors import OutputError
 from quantize.messages import QT_TRANSLATE_NOOP, Message
 from quantize.model import MetadataValue, Scalar, Typed, TypedArray
@@ -120,7 +120,7 @@ class OutputFile:
             self._descriptor = os.open(self._partial, flags, 0o666)
         except OSError as error:
             raise cannot_write(path, error) from error
-        _lock(self._descriptor)
+        lock_open_file(self._descriptor)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`."""
@@ -191,7 +191,7 @@ def remove_leftover(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        if not _lock(descriptor):
+        if not lock_open_file(descriptor):
             raise OutputError(path, _IN_USE.fill(name=path.name), _IN_USE_HINT)
         if sys.platform != "win32":
             partial.unlink()
@@ -206,24 +206,6 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     """The system's refusal as a sentence."""
     text, hint = _REFUSALS.get(error.errno or 0, (_CANNOT, _CANNOT_HINT))
     return OutputError(path, text.fill(name=path.name), hint, str(error))
-
-
-def _lock(descriptor: int) -> bool:
-    """Hold the file until it is closed; False where another process does."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 2**40, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
-    return True
 
 
 EXISTS = QT_TRANSLATE_NOOP("output", "{name} is there already.")

@@ -20,7 +20,7 @@ import numpy as np
 from quantize import gguf_errors
 from quantize.errors import UnsupportedError
 from quantize.gguf_header import ArrayRef, GgufHeader, TensorInfo, read_header
-from quantize.gguf_reader import reading
+from quantize.gguf_reader import FileSource
 from quantize.gguf_writer import OutputFile, header_bytes, lay_out, padded
 from quantize.imatrix_means import read_means
 from quantize.messages import QT_TRANSLATE_NOOP
@@ -71,7 +71,7 @@ def read_imatrix(path: Path) -> Imatrix:
 
     Raises GgufError, UnsupportedError.
     """
-    with reading(path) as reader:
+    with FileSource(path).reading() as reader:
         magic = reader.peek(min(len(_MAGIC), reader.size_bytes))
     try:
         matrix = _read_means(path) if magic != _MAGIC else None

@@ -126,7 +126,8 @@ class Plan(Event, frozen=True, tag="plan"):
     """What the job will do and take, before any work.
 
     `peak_disk_bytes` counts the files, their working copies and the importance matrix's model;
-    `problems` are what does not fit, each with what would.
+    `problems` are what does not fit, each with what would. `numbers`: the files' metadata that are
+    whole numbers (of lists of text how many), which say what running them will take.
     """
 
     source: str
@@ -148,6 +149,7 @@ class Plan(Event, frozen=True, tag="plan"):
     memory_free_bytes: int
     warnings: tuple[Message, ...] = ()
     problems: tuple[Message, ...] = ()
+    numbers: tuple[tuple[str, int | tuple[int, ...]], ...] = ()
 
 
 class MatrixProgress(Event, frozen=True, tag="imatrix"):

@@ -24,6 +24,7 @@ from quantize.imatrix import CALIBRATION, Imatrix
 from quantize.job import Job, Plan, PlannedFile, PlannedTensor
 from quantize.messages import QT_TRANSLATE_NOOP, Message
 from quantize.model import Model
+from quantize.numbers import numbers_of
 from quantize.onepass import BLOCK_ELEMENTS, BLOCKS_AHEAD_PER_THREAD
 from quantize.origin import history
 from quantize.recipe import Choice, choose_types, output_metadata
@@ -95,6 +96,7 @@ def make_plan(model: Model, job: Job, imatrix: Imatrix | None, work_dir: Path) -
             *_memory_warnings(memory, memory_free),
         ),
         problems=(*_folder_problems(out_dir), *_disk_problems(drafts, copy, peak_disk, disk_free)),
+        numbers=numbers_of(model.metadata),
     )
 
 

@@ -116,6 +116,10 @@ class Desktop:
     def key(self, *keys: str) -> None:
         self._xdotool("key", *keys)
 
+    def click(self, x: int, y: int) -> None:
+        """In the window's own pixels."""
+        self._xdotool("mousemove", "--window", self.window, str(x), str(y), "click", "1")
+
     def ask(self, text: str) -> None:
         self.type(text)
         self.key("Return")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from app.core.errors import EngineError, Message
 from app.engine.client import Died
 from app.engine.protocol import (
@@ -57,6 +59,8 @@ class FakeEngine:
         self.reply: tuple[str, ...] = ()
         self.n_clients = 0
         self.n_dropped = 0
+        self.n_generated = 24
+        self.device = "CPU"
         self._on_event: OnEvent = lambda _event: None
 
     def make_client(self, on_event: OnEvent) -> FakeClient:
@@ -88,7 +92,8 @@ class FakeEngine:
     # --- what the engine says -----------------------------------------------------------------
 
     def finish_load(self) -> None:
-        self._on_event(self.load_error or loaded_for(self.loads[-1]))
+        loaded = replace(loaded_for(self.loads[-1]), device=self.device)
+        self._on_event(self.load_error or loaded)
 
     def progress(self, n_done: int, n_total: int) -> None:
         self._on_event(PromptProgress(self.requests[-1].request_id, n_done, n_total))
@@ -103,7 +108,7 @@ class FakeEngine:
                 request_id=self.requests[-1].request_id,
                 n_prompt=34,
                 n_cached=0,
-                n_generated=24,
+                n_generated=self.n_generated,
                 n_past=58,
                 n_dropped=self.n_dropped,
                 tps=18.4,

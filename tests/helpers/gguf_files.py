@@ -154,6 +154,18 @@ def unknown_architecture(path: Path) -> Path:
     return write_gguf(path, {**METADATA, "general.architecture": "nibble-unknown"}, TENSORS)
 
 
+def split_model(folder: Path, count: int = 3, **changes: object) -> list[Path]:
+    """`count` parts with one tensor each; the first has the metadata, as gguf-split writes it."""
+    paths = []
+    for number in range(count):
+        facts = {"split.no": number, "split.count": count, "split.tensors.count": count}
+        metadata = {**(METADATA if number == 0 else {}), **facts, **changes}
+        path = folder / f"m-Q8_0-{number + 1:05}-of-{count:05}.gguf"
+        tensor = Tensor(f"blk.{number}.t", F32, (8,), bytes(32))
+        paths.append(write_gguf(path, metadata, [tensor]))
+    return paths
+
+
 def cut(source: Path, target: Path, fraction: float) -> Path:
     """The first `fraction` of `source`, as an interrupted copy leaves it."""
     data = source.read_bytes()

@@ -29,6 +29,11 @@ def test_a_signal_becomes_a_sentence_with_a_way_on(number: str, words: str) -> N
     assert "GGML_ASSERT" in error.detail
 
 
+def test_windows_names_its_deaths_otherwise() -> None:
+    assert "lacks instructions" in str(death_of(0xC000001D, "").text)
+    assert "unexpectedly" in str(death_of(1, "").text)
+
+
 def test_a_bundle_starts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "executable", "/opt/nibble/nibble")

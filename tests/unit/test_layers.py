@@ -34,3 +34,11 @@ def test_the_engine_child_loads_no_qt_and_no_pickle_cache() -> None:
     loaded = _imports("import app.engine.worker")
     assert "llama_cpp.llama_cpp" in loaded
     assert not {n for n in loaded if n.startswith(("PySide6", "diskcache", "llama_cpp.llama."))}
+
+
+@pytest.mark.parametrize("module", ["app.ui.application", "app.ui.downloads.link"])
+def test_the_window_starts_without_the_hub_and_its_libraries(module: str) -> None:
+    loaded = _imports(f"import {module}")
+    heavy = ("httpx2", "huggingface_hub", "keyring", "numpy", "llama_cpp", "pynvml")
+    assert not {name for name in loaded if name.split(".")[0] in heavy}
+    assert "app.hub.pull" not in loaded

@@ -100,3 +100,16 @@ def test_reset_goes_back_to_the_default(file: Path) -> None:
     settings.set(s.TOP_K, 20)
     settings.reset(s.TOP_K)
     assert Settings(file).get(s.TOP_K) == s.TOP_K.default
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoints"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("https://hub.example/", ("https://hub.example",)),
+        ("hub.example, http://mirror:8080", ("https://hub.example", "http://mirror:8080")),
+    ],
+)
+def test_the_hubs_are_read_from_one_line(text: str, endpoints: tuple[str, ...]) -> None:
+    assert s.hub_endpoints(text) == endpoints

@@ -14,6 +14,7 @@ import pytest
 
 from app.core.chat import AnswerStats, Role, Status
 from app.core.errors import StoreError
+from app.core.migrations import STEPS
 from app.core.store import SCHEMA_VERSION, Store
 
 STATS = AnswerStats(12, 4, 30, 18.4, 70.5, 0.0, "stop", 1207)
@@ -236,14 +237,13 @@ def test_a_step_that_fails_leaves_the_old_schema(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _open(folder).close()
-    monkeypatch.setattr(
-        "app.core.store.STEPS", ("", "CREATE TABLE half (a); CREATE TABLE broken (;")
-    )
-    monkeypatch.setattr("app.core.store.SCHEMA_VERSION", 2)
+    broken = "CREATE TABLE half (a); CREATE TABLE broken (;"
+    monkeypatch.setattr("app.core.store.STEPS", (*STEPS, broken))
+    monkeypatch.setattr("app.core.store.SCHEMA_VERSION", len(STEPS) + 1)
     with pytest.raises(StoreError):
         _open(folder)
     connection = sqlite3.connect(folder / "conversations.db")
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == len(STEPS)
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     connection.close()
     assert "half" not in tables
