@@ -27,7 +27,7 @@ def main() -> int:
 
 def _window(files: Sequence[str]) -> int:
     """The window, with `files` to open."""
-    gc.disable()  # until the window is visible: nothing made while starting is garbage
+    gc.disable()  # the window collects garbage itself, see app/ui/garbage.py
     from app.core.errors import QT_TRANSLATE_NOOP, AppError, EngineError
 
     try:

@@ -6,13 +6,25 @@ import queue
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from app.child import Child, death_of
+from app.core import hashes
 from app.core.errors import QT_TRANSLATE_NOOP, AppError, EngineError
 from quantize import job as protocol
-from quantize.job import AnyEvent, Cancel, Cancelled, Failed, Finished, Heartbeat, Job, MatrixJob
+from quantize.job import (
+    AnyEvent,
+    Cancel,
+    Cancelled,
+    Failed,
+    FileDone,
+    Finished,
+    Heartbeat,
+    Job,
+    MatrixJob,
+)
 
 SILENCE_LIMIT_S = 30.0
 _MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -84,6 +96,8 @@ class QuantizerClient:
         if isinstance(event, Heartbeat) or self._ended:
             return
         self._ended = isinstance(event, (Finished, Cancelled, Failed))
+        if isinstance(event, FileDone):  # its sum is as good as a download's
+            hashes.record(Path(event.path), event.sha256)
         self._on_event(event)
 
     def _end_with(self, error: EngineError) -> None:

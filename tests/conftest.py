@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # Cheapest first, as in pyproject's testpaths, however pytest was called.
 _ORDER = ("unit", "native", "qt", "e2e")
 # What a developer's shell may hold and a test must not see.
-_FORGOTTEN = ("HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN", "LANGUAGE")
+_FORGOTTEN = (
+    *("HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN", "LANGUAGE"),
+    *("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "OLLAMA_MODELS", "JAN_DATA_FOLDER"),
+)
 _homes = itertools.count()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -30,6 +31,7 @@ from app.engine.requests import load_command, sampling
 from app.jobs.engine import EngineJob, EngineState, Phase
 from app.jobs.tasks import TaskThread
 
+T = TypeVar("T")
 SAVE_MS = 400
 _BEING_ASKED = -1
 
@@ -151,6 +153,15 @@ class ChatJob(QObject):
     def _show(self, opened: OpenConversation | None) -> None:
         self.open = opened
         self.conversation_opened.emit(opened)
+
+    def read_store(self, read: Callable[[Store], T], on_done: Callable[[T], None]) -> None:
+        """Something that the window can do without: where it cannot be read, nothing happens."""
+        self._disk.submit(lambda: read(self._store), on_done, _is_dispensable)
+
+    def write_store(self, write: Callable[[Store], None]) -> None:
+        """Something that the window can do without, if the store may be written at all."""
+        if not self.read_only:
+            self._disk.submit(lambda: write(self._store), None, _is_dispensable)
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -376,6 +387,10 @@ class ChatJob(QObject):
         self.engine.close()
         self._disk.submit(self._store.close)
         self._disk.close()
+
+
+def _is_dispensable(_error: AppError) -> None:
+    pass
 
 
 def _no_model() -> EngineError:

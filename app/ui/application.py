@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -26,6 +25,7 @@ from app.jobs.chat import ChatJob
 from app.jobs.engine import EngineJob
 from app.jobs.instance import Instance, Summons, summon_first
 from app.jobs.tasks import TaskThread
+from app.ui.garbage import Garbage
 from app.ui.theme import theme
 from app.ui.window import MainWindow
 
@@ -53,8 +53,7 @@ class Application(QObject):
     def _after_first_paint(self) -> None:
         self._instance.listen()
         self.window.begin()
-        gc.freeze()
-        gc.enable()
+        self._garbage = Garbage(self)
 
     def open_files(self, files: Sequence[Path]) -> None:
         for file in files[:1]:

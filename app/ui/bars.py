@@ -44,19 +44,20 @@ class SegmentBar(QProgressBar):
         return QSize(px(40), px(12))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        self.paint_segments(QPainter(self), QRectF(self.rect()))
+
+    def paint_segments(self, painter: QPainter, area: QRectF) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         radius, gap = tokens()["memoryBar"]["radius"], tokens()["memoryBar"]["segmentGap"]
-        area = QRectF(self.rect())
         path = QPainterPath()
         path.addRoundedRect(area, radius, radius)
         painter.setClipPath(path)
         painter.fillRect(area, theme().color("track"))
-        x = 0.0
+        x = area.x()
         for share, token in self._segments:
             width = share * area.width()
             if width > 0:
-                part = QRectF(x, 0, max(1.0, width - gap), area.height())
+                part = QRectF(x, area.y(), max(1.0, width - gap), area.height())
                 painter.fillRect(part, self.color_of(token))
             x += width
 
@@ -71,8 +72,9 @@ class Legend(QWidget):
         super().__init__()
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(4)
         self._labels = []
+        theme().changed.connect(self._place)
+        self._place()
 
     def add(self, token: str) -> int:
         """A swatch in `token` with an empty word; returns its number for `set_text`."""
@@ -82,6 +84,9 @@ class Legend(QWidget):
         self._row.addSpacing(4)
         self._labels.append(words)
         return len(self._labels) - 1
+
+    def _place(self) -> None:
+        self._row.setSpacing(px(5))
 
     def finish(self) -> None:
         self._row.addStretch(1)

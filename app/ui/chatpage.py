@@ -15,15 +15,15 @@ from app.core import settings as s
 from app.core.chat import Conversation
 from app.jobs.chat import ChatJob
 from app.jobs.engine import EngineState
+from app.jobs.fits import Fits
 from app.jobs.tasks import TaskThread
 from app.ui.chatcolumn import ChatColumn, View
 from app.ui.chatlink import ChatLink
 from app.ui.conversations import ConversationPanel
 from app.ui.editors import hand_over_all
 from app.ui.figures import FigureFeed, Figures
+from app.ui.firstlink import FirstStartLink
 from app.ui.firstside import FirstStartSide
-from app.ui.hardwarecard import HardwareCard
-from app.ui.hardwarelook import HardwareLook
 from app.ui.inspector import Inspector
 from app.ui.models import Models
 from app.ui.panels import Panels, SidePanel
@@ -52,11 +52,10 @@ class ChatPage(QWidget):
         self._list_panel.is_wanted = prefs.get(s.SHOW_LIST)
         self._inspector_panel.is_wanted = prefs.get(s.SHOW_INSPECTOR)
         self.panels = Panels(self._list_panel, self.column, self._inspector_panel)
-        self._hardware_card = HardwareCard()
-        self._side = FirstStartSide(self._hardware_card)
-        self._hardware = HardwareLook(chat.engine, tasks, self)
-        self._has_looked = False
+        self.first = FirstStartLink(chat.engine, tasks, models, self)
+        self._side = FirstStartSide(self.first.cards)
         self.link = ChatLink(chat, self.column, self)
+        self.fits = Fits(chat, tasks, self)
         self._lay_out()
         self._connect_chat()
         self._connect_parts()
@@ -79,10 +78,9 @@ class ChatPage(QWidget):
         self._models.listed.connect(self._on_models)
         self._models.refused.connect(self.column.model_trouble.show_error)
         self._models.accepted.connect(self.column.model_trouble.hide)
-        self._hardware.free_found.connect(self.inspector.memory.show_free)
-        self._hardware.measured.connect(self._hardware_card.show_hardware)
-        self._hardware.probed.connect(self._hardware_card.show_devices)
-        self._hardware.probe_failed.connect(self._hardware_card.show_probe_failed)
+        self.first.look.free_found.connect(self.inspector.memory.show_free)
+        self.first.look.examined.connect(self.fits.know)
+        self.fits.predicted.connect(self.inspector.memory.show_prediction)
 
     def _connect_parts(self) -> None:
         bar, column = self.column.bar, self.column
@@ -241,9 +239,8 @@ class ChatPage(QWidget):
         self.column.show_view(view)
         self.panels.set_plain(first)
         self._place_hardware()
-        if first and not self._has_looked:
-            self._has_looked = True
-            self._hardware.look()
+        if first:
+            self.first.begin()
 
     def _on_figures(self, figures: Figures) -> None:
         self.inspector.show_figures(figures)
@@ -280,9 +277,9 @@ class ChatPage(QWidget):
         first = self.column.view is View.FIRST_START
         self._side.setVisible(first and self._has_room)
         if self._has_room:
-            self._side.take_back(self._hardware_card)
+            self._side.take_back(self.first.cards)
         else:
-            self.column.first_start.take_side(self._hardware_card)
+            self.column.first_start.take_side(self.first.cards)
 
     def _show_panel_buttons(self) -> None:
         bar = self.column.bar

@@ -9,13 +9,12 @@ from app.core.library import InstalledModel
 from app.jobs.engine import EngineState, Phase
 from app.ui import words
 from app.ui.controls import Badge, Centered, IconLabel, Surface, label, tag
-from app.ui.hardwarecard import HardwareCard
 from app.ui.theme import px, theme
 from app.ui.words import translate
 
 
 class FirstStart(QScrollArea):
-    """The left part, scrolled. Takes in the hardware card and the prompts for want of room."""
+    """The left part, scrolled. Takes in the side's cards and the prompts for want of room."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,8 +57,8 @@ class FirstStart(QScrollArea):
     def take_prompts(self, prompts: QWidget) -> None:
         self._column.insertWidget(2, prompts)
 
-    def take_side(self, card: HardwareCard) -> None:
-        self._column.insertWidget(self._column.count() - 1, card)
+    def take_side(self, cards: QWidget) -> None:
+        self._column.insertWidget(self._column.count() - 1, cards)
 
     def show_state(
         self, state: EngineState, model: InstalledModel | None, tps: float | None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from app.core.errors import AppError
-from app.core.hardware import Device, Hardware
-from app.ui import words
-from app.ui.controls import IconLabel, Surface, label
+from app.core.hardware import Hardware
+from app.ui import hardwarewords
+from app.ui.controls import IconLabel, Surface, label, set_text
+from app.ui.hardwarewords import Said
 from app.ui.theme import px, theme
-from app.ui.words import translate
+
+_PROCESSOR, _MEMORY, _GRAPHICS, _DISK = range(4)
 
 
 class HardwareCard(QWidget):
@@ -18,8 +19,7 @@ class HardwareCard(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._values: list[QLabel] = []
-        self._notes: list[QLabel] = []
+        self.facts: list[Facts] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.addWidget(label(self.tr("This computer"), "small", "secondary", strong=True))
@@ -38,52 +38,60 @@ class HardwareCard(QWidget):
         self._place()
 
     def _add_row(self, icon: str, name: str) -> None:
-        value = label(self.tr("Looking…"), wrap=True)
-        note = label("", "small", "secondary", wrap=True)
-        row, top = len(self._values), Qt.AlignmentFlag.AlignTop
-        both = QVBoxLayout()
-        both.setSpacing(0)
-        both.addWidget(value)
-        both.addWidget(note)
+        row, top = len(self.facts), Qt.AlignmentFlag.AlignTop
+        facts = Facts()
+        facts.show_words(((self.tr("Looking…"), ""),))
         self._grid.addWidget(IconLabel(icon, "textSecondary", 20), row, 0, top)
         self._grid.addWidget(label(name, tone="secondary"), row, 1, top)
-        self._grid.addLayout(both, row, 2, top)
-        note.hide()
-        self._values.append(value)
-        self._notes.append(note)
+        self._grid.addWidget(facts, row, 2, top)
+        self.facts.append(facts)
 
     def _place(self) -> None:
         self._column.setSpacing(px(8))
         self._grid.setContentsMargins(px(16), px(16), px(16), px(16))
         self._grid.setHorizontalSpacing(px(12))
-        self._grid.setVerticalSpacing(px(16))
+        self._grid.setVerticalSpacing(px(14))
 
-    def _show(self, row: int, value: str, note: str = "") -> None:
-        self._values[row].setText(value)
-        self._notes[row].setText(note)
-        self._notes[row].setVisible(bool(note))
+    def show_measured(self, hardware: Hardware) -> None:
+        """What is known before any driver has been asked."""
+        self.facts[_PROCESSOR].show_words((hardwarewords.processor(hardware),))
+        self.facts[_MEMORY].show_words((hardwarewords.memory(hardware),))
+        self.facts[_DISK].show_words((hardwarewords.disk(hardware),))
 
-    def show_hardware(self, hardware: Hardware) -> None:
-        cores = self.tr("{n} cores") if hardware.n_cores != 1 else self.tr("{n} core")
-        self._show(0, hardware.cpu, cores.format(n=words.count(hardware.n_cores)))
-        memory = self.tr("{free} free of {total}").format(
-            free=words.size(hardware.ram_available_bytes, 1),
-            total=words.size(hardware.ram_total_bytes, 1),
-        )
-        self._show(1, memory)
-        self._show(3, self.tr("{size} free").format(size=words.size(hardware.disk_free_bytes, 1)))
+    def show_examined(self, hardware: Hardware) -> None:
+        """All of it."""
+        self.show_measured(hardware)
+        self.facts[_GRAPHICS].show_words(hardwarewords.graphics(hardware))
 
-    def show_devices(self, devices: tuple[Device, ...]) -> None:
-        gpus = [device for device in devices if device.kind in ("gpu", "igpu")]
-        if not gpus:
-            note = self.tr("Models run on the processor.")
-            self._show(2, self.tr("None that Nibble can use"), note)
-            return
-        names = ", ".join(device.description for device in gpus)
-        total = sum(device.total_bytes for device in gpus)
-        note = self.tr("{size} of its own. Models run here.").format(size=words.size(total, 1))
-        self._show(2, names, note if total else self.tr("Models run here."))
 
-    def show_probe_failed(self, error: AppError) -> None:
-        hint = translate(error.hint) if error.hint else ""
-        self._show(2, translate(error.text), hint)
+class Facts(QWidget):
+    """Values, each with a small note below it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = QVBoxLayout(self)
+        self._lines.setContentsMargins(0, 0, 0, 0)
+        self._lines.setSpacing(0)
+        self._labels = [(label("", wrap=True), label("", "small", "secondary", wrap=True))]
+        self._add(0)
+
+    @property
+    def texts(self) -> list[Said]:
+        return [(v.text(), n.text()) for v, n in self._labels if not v.isHidden()]
+
+    def show_words(self, said: tuple[Said, ...]) -> None:
+        while len(self._labels) < len(said):
+            self._labels.append((label("", wrap=True), label("", "small", "secondary", wrap=True)))
+            self._add(len(self._labels) - 1)
+        for number, (value, note) in enumerate(self._labels):
+            text = said[number] if number < len(said) else ("", "")
+            set_text(value, text[0])
+            set_text(note, text[1])
+            value.setVisible(bool(text[0]))
+            note.setVisible(bool(text[1]))
+
+    def _add(self, number: int) -> None:
+        value, note = self._labels[number]
+        value.setContentsMargins(0, px(6) if number else 0, 0, 0)
+        self._lines.addWidget(value)
+        self._lines.addWidget(note)

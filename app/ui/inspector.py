@@ -9,7 +9,8 @@ from app.core import settings as s
 from app.ui.controls import Hairline, Surface
 from app.ui.editors import TextField
 from app.ui.figures import Figures
-from app.ui.meters import ContextSection, MemorySection, SpeedSection
+from app.ui.memorysection import MemorySection
+from app.ui.meters import ContextSection, SpeedSection
 from app.ui.prefs import Prefs
 from app.ui.sampling import ContextSizeSection, SamplingSection
 from app.ui.section import Section

@@ -12,6 +12,7 @@ from app.core.library import InstalledModel
 from app.jobs.engine import EngineState, Phase
 from app.ui.controls import ElidedLabel, IconLabel, LayoutButton, label, set_text
 from app.ui.theme import px
+from app.ui.words import translate
 
 
 class ModelPicker(LayoutButton):
@@ -86,7 +87,9 @@ class ModelPicker(LayoutButton):
             action = self._menu.addAction(text)
             action.setCheckable(True)
             action.setChecked(model.path == self._path)
-            action.setToolTip(str(model.path))
+            action.setEnabled(model.is_usable)
+            why = "" if model.notice is None else translate(model.notice.text)
+            action.setToolTip(why or str(model.path))
             action.triggered.connect(lambda _=False, path=model.path: self.chosen.emit(path))
         if not self._models:
             self._menu.addAction(self.tr("No models found")).setDisabled(True)

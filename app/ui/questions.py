@@ -9,6 +9,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.ui.controls import restyle
+from app.ui.words import size
 
 translate = QCoreApplication.translate
 _SCHEMES = ("http", "https", "mailto")
@@ -57,6 +58,26 @@ def ask_to_stop_quantizing(parent: QWidget, on_yes: Callable[[], None]) -> QMess
     restyle(stop)
     stop.clicked.connect(lambda: on_yes())
     _add_cancel(box, translate("Questions", "Go on"))
+    box.open()
+    return box
+
+
+def ask_to_discard(
+    parent: QWidget, name: str, n_bytes: int, on_yes: Callable[[], None]
+) -> QMessageBox:
+    """Ask whether what has arrived of the download `name` may go."""
+    box = _box(parent, translate("Questions", "Cancel the download of {name}?").format(name=name))
+    text = translate(
+        "Questions", "{size} have arrived and are thrown away. To go on later, pause it instead."
+    )
+    box.setInformativeText(text.format(size=size(n_bytes)))
+    throw = box.addButton(
+        translate("Questions", "Throw it away"), QMessageBox.ButtonRole.DestructiveRole
+    )
+    throw.setProperty("kind", "danger")
+    restyle(throw)
+    throw.clicked.connect(lambda: on_yes())
+    _add_cancel(box, translate("Questions", "Keep it"))
     box.open()
     return box
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.core.settings import SECTIONS, Setting
 from app.ui.controls import Hairline, Surface, button, label
@@ -19,8 +19,12 @@ class SettingsPage(ScrollPage):
         super().__init__(QCoreApplication.translate("SettingsPage", "Settings"))
         self._lines: list[SettingLine] = []
         for title, settings in SECTIONS:
-            self.column.addWidget(label(translate(title), "small", "secondary", strong=True))
-            self.column.addWidget(self._card(settings, prefs))
+            self.add_card(translate(title), self._card(settings, prefs))
+
+    def add_card(self, title: str, card: QWidget) -> None:
+        """Settings that are more than a value: they bring a card of their own."""
+        self.column.addWidget(label(title, "small", "secondary", strong=True))
+        self.column.addWidget(card)
 
     def _card(self, settings: tuple[Setting, ...], prefs: Prefs) -> Surface:
         card = Surface("card")
@@ -79,7 +83,8 @@ class SettingLine(QWidget):
         self._column.setContentsMargins(px(16), px(10), px(16), px(10))
         self._row.setSpacing(px(12))
         if not isinstance(self.editor, QPlainTextEdit):
-            self.editor.setFixedWidth(px(168))
+            is_text = isinstance(self.editor, QLineEdit)
+            self.editor.setFixedWidth(px(280 if is_text else 168))
 
     def _on_changed(self, key: str) -> None:
         if key == self.setting.key:

@@ -25,7 +25,7 @@ class WindowKeys(QObject):
             "Ctrl+L": self._on_chat(chat.open_picker),
             "Ctrl+I": self._on_chat(chat.toggle_inspector),
             "Ctrl+B": self._on_chat(chat.toggle_list),
-            "Ctrl+F": self._on_chat(chat.find),
+            "Ctrl+F": self._find,
             "F2": self._on_chat(chat.begin_rename),
             "Ctrl+,": lambda: window.show_page(SETTINGS),
             "Ctrl+Q": window.close,
@@ -47,6 +47,11 @@ class WindowKeys(QObject):
 
         return run
 
+    def _find(self) -> None:
+        """On the page that is shown, where it can search; else among the conversations."""
+        find = getattr(self._window.current_page, "find", None)
+        (find or self._on_chat(self._window.chat_page.find))()
+
     def _focus_next_region(self, step: int) -> None:
         window = self._window
         regions = [(window.rail, window.rail.focus_chosen)]
@@ -54,7 +59,8 @@ class WindowKeys(QObject):
             regions += window.chat_page.regions()
         else:
             page = window.current_page
-            regions.append((page, lambda: page.focusNextChild()))
+            parts = getattr(page, "regions", None)
+            regions += parts() if parts else [(page, lambda: page.focusNextChild())]
         focused = QApplication.focusWidget()
         # The first that holds the focus: the page bar lies within the column, and stands before it.
         here = [n for n, (area, _) in enumerate(regions) if focused and area.isAncestorOf(focused)]

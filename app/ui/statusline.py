@@ -22,20 +22,27 @@ class StatusLine(Surface):
         self._phase.setProperty("step", "small")
         self._phase.setProperty("tone", "secondary")
         self._phase.setAccessibleName(self.tr("What the model does"))
-        self._offline = label("", "small", "secondary")
+        self._network_icon = IconLabel("offline", "textSecondary", 14)
+        self._network = label("", "small", "secondary")
+        self._network_words = ("", "")
+        self._is_chat = True
         self._speed = label("", "small", "secondary")
         self._context = label("", "small", "secondary")
+        self._memory = label("", "small", "secondary")
+        self._disk = label("", "small", "secondary")
         self._row = QHBoxLayout(self)
         self._row.addWidget(self._icon)
         self._row.addWidget(self._phase)
         self._row.addSpacing(8)
-        self._row.addWidget(IconLabel("offline", "textSecondary", 14))
-        self._row.addWidget(self._offline)
+        self._row.addWidget(self._network_icon)
+        self._row.addWidget(self._network)
         self._row.addStretch(1)
-        self._row.addWidget(self._speed)
-        self._row.addSpacing(8)
-        self._row.addWidget(self._context)
-        self.set_narrow(False)
+        self._figures_right = (self._speed, self._context, self._memory, self._disk)
+        for widget in self._figures_right:
+            self._row.addWidget(widget)
+        nothing = self.tr("Offline: nothing has left this computer")
+        self.show_network("offline", nothing, self.tr("Offline"))
+        self.show_page(is_chat=True)
         theme().changed.connect(self._place)
         self._place()
 
@@ -55,11 +62,51 @@ class StatusLine(Surface):
         self.setFixedHeight(px(28))
         self._row.setContentsMargins(px(12), 0, px(12), 0)
         self._row.setSpacing(px(6))
+        for widget in self._figures_right:
+            widget.setContentsMargins(px(8), 0, 0, 0)
+
+    @property
+    def network_text(self) -> str:
+        return self._network.text()
+
+    @property
+    def machine_texts(self) -> tuple[str, str]:
+        return self._memory.text(), self._disk.text()
 
     def set_narrow(self, narrow: bool) -> None:
-        long, short = self.tr("Offline: nothing has left this computer"), self.tr("Offline")
-        set_text(self._offline, short if narrow else long)
-        self._offline.setToolTip(long)
+        self._narrow = narrow
+        self._show_network()
+        self._show_right()
+
+    def show_network(self, icon: str, text: str, short: str) -> None:
+        """What goes over the network now, or has gone: `short` for want of room."""
+        self._network_icon.show_icon(icon, "textSecondary")
+        self._network_words = (text, short)
+        self._show_network()
+
+    def _show_network(self) -> None:
+        text, short = self._network_words
+        set_text(self._network, short if self._narrow else text)
+        self._network.setToolTip(text)
+        self._network.setAccessibleName(text)
+
+    def show_page(self, *, is_chat: bool) -> None:
+        """The chat's figures stand at the right on its page, the computer's on the others."""
+        self._is_chat = is_chat
+        self._show_right()
+
+    def _show_right(self) -> None:
+        for widget in (self._speed, self._context):
+            widget.setVisible(self._is_chat)
+        for widget in (self._memory, self._disk):
+            widget.setVisible(not self._is_chat and not self._narrow)
+
+    def show_free(self, memory_bytes: int, disk_bytes: int) -> None:
+        """What is free of memory, and of the disk that the models lie on."""
+        memory = self.tr("{size} of memory free").format(size=words.size(memory_bytes, 1))
+        set_text(self._memory, memory if memory_bytes else "")
+        disk = self.tr("{size} of disk free").format(size=words.size(disk_bytes, 0))
+        set_text(self._disk, disk if disk_bytes else "")
 
     def show_work(self, text: str) -> None:
         """What this computer does beside chatting; it stands here while the model rests."""

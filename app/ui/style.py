@@ -48,6 +48,8 @@ QMainWindow, QDialog, QWidget[surface="content"] { background: $content; }
 QWidget[surface="sidebar"] { background: $sidebar; }
 QFrame[surface="card"] { background: $raised; border: 1px solid $border; border-radius: $p8; }
 QFrame[surface="card"][dropping="true"] { border: 2px solid $accentText; }
+QFrame[surface="advice"] { background: $accentSoft; border: none; border-radius: $p8; }
+QFrame[surface="warning"] { background: $tightBackground; border: none; border-radius: $p8; }
 QFrame[surface="segments"] { background: $raised; border: 1px solid $controlBorder;
   border-radius: $p6; }
 QFrame[surface="line"] { background: $border; border: none; }

@@ -19,15 +19,18 @@ from PySide6.QtWidgets import (
 )
 
 from app.core import settings as s
+from app.core.hardware import Hardware
 from app.core.settings import Settings
 from app.jobs.chat import ChatJob
 from app.jobs.tasks import TaskThread
 from app.ui import style
 from app.ui.chatpage import ChatPage
 from app.ui.controls import Hairline, Surface
+from app.ui.dropping import FileDrops
 from app.ui.editors import hand_over_all
 from app.ui.figures import FigureFeed
 from app.ui.focus import FocusRing
+from app.ui.hardwarelook import FreeLook
 from app.ui.models import Models
 from app.ui.prefs import Prefs
 from app.ui.rail import Rail
@@ -38,6 +41,8 @@ from app.ui.trouble import TroubleStack
 
 if TYPE_CHECKING:
     from app.jobs.quantizelink import ClientFactory
+    from app.ui.downloads.link import Downloading
+    from app.ui.models_page.link import Browsing
     from app.ui.quantize.link import Quantizing
 
 
@@ -54,18 +59,20 @@ class MainWindow(QMainWindow):
         make_quantizer: ClientFactory | None = None,
     ) -> None:
         super().__init__()
-        self._chat = chat
+        self._chat, self._tasks = chat, tasks
         self._make_quantizer = make_quantizer
         self._to_compare: list[Path] = []
         self.prefs = Prefs(settings, self)
         theme().follow(self.prefs.get(s.THEME))
         style.apply_text_scale(self.prefs.get(s.TEXT_SCALE))
         self.models = Models(chat, self.prefs, tasks, self)
+        self.drops = FileDrops(self, self.models, tasks)
         self.feed = FigureFeed(chat, self.models.name_of, self)
         self.rail = Rail(self._pages())
         self.trouble = TroubleStack()
         self.chat_page = ChatPage(chat, self.prefs, self.models, self.feed, tasks)
         self.status = StatusLine()
+        self._free = FreeLook(tasks, self)
         self._stack = QStackedWidget()
         self._made: dict[int, QWidget] = {CHAT: self.chat_page}
         self._lay_out()
@@ -80,6 +87,7 @@ class MainWindow(QMainWindow):
     def begin(self) -> None:
         """What can wait until the window is visible."""
         self.models.scan()
+        self.downloading.begin()
 
     def _pages(self) -> tuple[tuple[str, str, str], ...]:
         return (
@@ -119,6 +127,19 @@ class MainWindow(QMainWindow):
         self.prefs.changed.connect(self._on_setting)
         self.prefs.failed.connect(self.trouble.add)
         self._chat.trouble.connect(self.trouble.add)
+        self.drops.leave_to_window(self.chat_page.column.composer.editor)
+        self.drops.opened.connect(self._chat_with)
+        self.drops.listed.connect(lambda: self.show_page(MODELS))
+        self.drops.refused.connect(self.trouble.add)
+        self.closing.connect(self.models.close)
+        self._free.found.connect(self._show_free)
+        first = self.chat_page.first
+        first.chat_requested.connect(self._chat_with)
+        first.others_requested.connect(lambda: self.show_page(MODELS))
+        first.download_requested.connect(lambda request: self.downloading.job.add(request))
+        first.pause_requested.connect(lambda number: self.downloading.job.pause(number))
+        first.resume_requested.connect(lambda number: self.downloading.job.resume(number))
+        first.cancel_requested.connect(lambda number: self.downloading.cancel(number))
 
     def _restore(self, settings: Settings) -> None:
         self.setMinimumSize(*tokens()["size"]["minimumWindow"])
@@ -146,27 +167,66 @@ class MainWindow(QMainWindow):
             self.chat_page.column.composer.focus()
         else:
             self.rail.focus_chosen()
+        self.status.show_page(is_chat=number == CHAT)
+        if number != CHAT:
+            self._free.look()
         if number == MODELS:
             self.models.scan()
 
     def _make_page(self, number: int) -> QWidget:
         """Imported here: the window has to be there before they are wanted."""
         if number == MODELS:
-            from app.ui.modelspage import ModelsPage
-
-            page = ModelsPage(self.models, self.feed)
-            page.inspect_requested.connect(lambda path: self.quantizing.inspect(path))
-            return page
+            return self.browsing.page
         if number == SETTINGS:
+            from app.jobs.accesstoken import AccessToken
+            from app.ui.folders import FoldersCard
             from app.ui.settingspage import SettingsPage
+            from app.ui.tokencard import TokenCard
 
-            return SettingsPage(self.prefs)
+            page = SettingsPage(self.prefs)
+            token = AccessToken(self)
+            self.closing.connect(token.close)
+            page.add_card(self.tr("Access"), TokenCard(token))
+            page.add_card(self.tr("Models"), FoldersCard(self.models, self.prefs))
+            return page
         if number == QUANTIZE:
             return self.quantizing.page
         from app.ui.pages import EmptyPage
 
         sentence = self.tr("Measuring variants against each other comes in a later version.")
         return EmptyPage("lab", self.tr("Nothing measured yet"), sentence)
+
+    @cached_property
+    def browsing(self) -> Browsing:
+        """Imported and made when the page is first wanted."""
+        from app.ui.models_page.link import Browsing
+
+        jobs = (self.chat_page.fits, self.downloading.job)
+        result = Browsing(self, self._chat, self.models, self.feed, self.prefs, *jobs)
+        result.page.chat_requested.connect(self._chat_with)
+        result.page.inspect_requested.connect(lambda path: self.quantizing.inspect(path))
+        result.page.quantize_requested.connect(self._quantize)
+        result.page.lab_requested.connect(lambda: self.show_page(LAB))
+        return result
+
+    @cached_property
+    def downloading(self) -> Downloading:
+        """Imported and made once the window has been painted, or when first wanted."""
+        from app.ui.downloads.link import Downloading
+
+        result = Downloading(self, self.prefs, self._tasks)
+        result.status_changed.connect(self.status.show_network)
+        result.arrived.connect(lambda _files: self.models.scan())
+        result.job.changed.connect(self._on_downloads)
+        return result
+
+    def _on_downloads(self, states: tuple) -> None:
+        self.chat_page.first.show_downloads(states)
+        if self.page != CHAT:
+            self._free.look()
+
+    def _show_free(self, found: Hardware) -> None:
+        self.status.show_free(found.ram_available_bytes, found.disk_free_bytes)
 
     @cached_property
     def quantizing(self) -> Quantizing:
@@ -183,8 +243,16 @@ class MainWindow(QMainWindow):
         return result
 
     def _chat_with(self, path: Path) -> None:
-        self.models.choose(path)
+        loaded = self._chat.engine.state.loaded
+        if loaded is None or loaded.path != str(path):
+            self.models.choose(path)
         self.show_page(CHAT)
+
+    def _quantize(self, source: Path) -> None:
+        """Take the weights in a folder or a file to the Quantize page."""
+        self.show_page(QUANTIZE)
+        if not self.quantizing.job.is_running:
+            self.quantizing.page.take_source(source)
 
     def _compare(self, path: Path) -> None:
         """Hand a file over to the Lab, where it waits."""
@@ -253,6 +321,11 @@ class MainWindow(QMainWindow):
         self.prefs.flush()
         self.closing.emit()
         super().closeEvent(event)
+        self.hide()  # what ends now may take a moment
+        self._free.close()
         if quantizing is not None:
-            self.hide()  # ending a child may take a moment
             quantizing.close()
+        if "browsing" in self.__dict__:
+            self.browsing.close()
+        if "downloading" in self.__dict__:
+            self.downloading.close()

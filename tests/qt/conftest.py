@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.core.hardware import Device
+from app.hub import sent
 from app.ui import style
 from app.ui.theme import theme
 from tests.helpers.fake_engine import FakeEngine
+from tests.helpers.machines import MACHINES
 from tests.helpers.window_kit import WindowKit
 
 
@@ -21,6 +23,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.qt_log_ignore("This plugin does not support", extend=True))
+
+
+@pytest.fixture(autouse=True)
+def _collects_on_this_thread() -> Iterator[None]:
+    """As in the window, see app/ui/garbage.py: no worker destroys a widget."""
+    gc.disable()
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -33,8 +43,11 @@ def open_window(
     qtbot: QtBot, tmp_path: Path, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., WindowKit]]:
     """Opens windows on the same folder, one after the other; closes what is still open."""
-    cpu = Device("CPU", "A processor", "cpu", "cpu", 0, 0)
-    monkeypatch.setattr("app.ui.hardwarelook.probe_devices", lambda: (cpu,))
+    machine = MACHINES["laptop-16-no-gpu"]
+    monkeypatch.setattr("app.ui.hardwarelook.examine", lambda _folder: machine)
+    computer = "app.ui.models_page.link.ThisComputer.look"
+    monkeypatch.setattr(computer, lambda _self: (machine, False))
+    sent.forget()  # what an earlier test sent, this start of the program did not
     opened: list[WindowKit] = []
 
     def open_one(**how: object) -> WindowKit:

@@ -170,7 +170,7 @@ def test_memory_says_fits_tight_and_does_not(
     assert fits["Q8_0"] == "Does not fit"
     assert fits["Q4_K_M"] == "Tight"
     assert fits["Q3_K_M"] == "Fits"
-    assert page.draft.recommended == ("Q3_K_M",)
+    assert page.draft.recommended == ("IQ4_XS",)
 
 
 def test_fallbacks_are_told(kit: WindowKit, page: QuantizePage, quantizer: FakeQuantizer) -> None:

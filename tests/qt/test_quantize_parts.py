@@ -13,6 +13,8 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import ModelFileError
 from app.jobs.lookinside import look_inside
 from app.jobs.quantizerun import Run
+from app.jobs.subjects import Origin
+from app.ui.models_page.listquery import ORIGINS
 from app.ui.quantize.columns import measure
 from app.ui.quantize.flow import Flow
 from app.ui.quantize.inspect import InspectDialog
@@ -188,8 +190,11 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 def test_the_models_page_leads_inside(kit: WindowKit, starter_path: Path) -> None:
     kit.window.show_page(MODELS)
     page = kit.window.current_page
-    kit.wait(lambda: bool(page.rows))
-    page.rows[0].inspect_button.click()
+    page.list.chips.choose(ORIGINS.index(Origin.HERE))
+    kit.wait(lambda: bool(page.list.model.rows))
+    page.open_model(page.list.model.rows[0].key)
+    kit.wait(page.detail.strip.isVisible)
+    page.detail.strip.inspect_button.click()
     dialog = kit.dialog()
     assert isinstance(dialog, InspectDialog)
     kit.wait(lambda: dialog.tensors.n_shown == 272)

@@ -6,15 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from app.core import settings as s
 from app.core.errors import Message, ModelFileError
 from app.engine.protocol import Failed
 from app.jobs.engine import Phase
+from app.jobs.subjects import Origin
 from app.ui.chatcolumn import View
 from app.ui.controls import Badge
-from app.ui.window import MODELS
+from app.ui.models_page.listquery import ORIGINS
+from app.ui.window import CHAT, MODELS
 from tests.helpers.fake_engine import bad_file
 from tests.helpers.window_kit import MODEL, WindowKit, named
 
@@ -25,7 +29,7 @@ def test_the_first_start_says_what_there_is(kit: WindowKit) -> None:
     assert not kit.column.bar.isVisible()
     assert not kit.page.list.isVisible()
     words = [label.text() for label in kit.page.findChildren(QLabel) if label.isVisible()]
-    assert {"You can chat now", "SmolLM2 135M", "None that Nibble can use"} <= set(words)
+    assert {"You can chat now", "SmolLM2 135M", "187 GB free"} <= set(words)
     assert any(" free of " in text for text in words)
     assert named(kit.page, Badge, "Ready")
     kit.ask("Hi")
@@ -136,10 +140,14 @@ def test_a_long_load_can_be_cancelled(kit: WindowKit) -> None:
 def test_the_models_page_lists_and_loads(kit: WindowKit, starter_path: Path) -> None:
     kit.window.show_page(MODELS)
     page = kit.window.current_page
-    kit.wait(lambda: bool(page.rows))
+    page.list.chips.choose(ORIGINS.index(Origin.HERE))
+    kit.wait(lambda: [row.name for row in page.list.model.rows] == ["SmolLM2 135M"])
+    page.open_model(page.list.model.rows[0].key)
+    assert [row.variant for row in page.detail.model.rows] == ["Q4_1"]
     with kit.qtbot.waitSignal(kit.window.models.accepted):
-        named(page, QAbstractButton, "Load SmolLM2 135M Q4_1").click()
-    kit.wait(lambda: not page.rows[0].load_button.isVisible())
+        QTest.keyClick(page.detail.table, Qt.Key.Key_Return)
+    assert kit.window.page == CHAT
+    kit.wait(lambda: kit.fake.loads[-1].path == str(starter_path))
 
 
 def test_the_inspector_measures(kit: WindowKit) -> None:
@@ -147,7 +155,7 @@ def test_the_inspector_measures(kit: WindowKit) -> None:
     kit.ask("Hi")
     kit.answer("Hello")
     inspector = kit.page.inspector
-    assert inspector.memory.bar.accessibleDescription().startswith("252 MB of ")
+    assert inspector.memory.actual.bar.accessibleDescription().startswith("252 MB of ")
     assert inspector.context.bar.accessibleDescription() == "58 of 4,096 tokens"
     assert inspector.speed.words == ("18.4", "0.41 s", "measured, last answer")
     assert kit.window.status.context_text == "58 of 4,096 tokens"

@@ -156,9 +156,9 @@ def memory_help(row: VariantRow) -> str:
         "Together {total}; {free} are free now. Measured when the model is loaded.",
     )
     return text.format(
-        model=words.size(row.need.model_bytes),
-        context=words.size(row.need.context_bytes),
-        work=words.size(row.need.work_bytes),
+        model=words.size(row.need.weights_bytes),
+        context=words.size(row.need.kv_bytes),
+        work=words.size(row.need.compute_bytes + row.need.host_bytes),
         total=words.size(row.need.total_bytes),
         free=words.size(row.free_bytes),
     )

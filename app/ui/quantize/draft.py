@@ -6,7 +6,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.fit import Fit, MemoryNeed, judge, predict_context, predict_need, recommend
+from app.core.fit import Fit, MemoryPlan
+from app.core.fit.planned import plan_files, suggest
 from app.jobs.quantize import QuantizeJob
 from app.ui.quantize.ladder import LADDER
 from quantize.job import Job, Plan, PlannedFile, Recipe
@@ -23,7 +24,7 @@ class Draft(QObject):
         super().__init__()
         self._job = job
         self._n_ctx = n_ctx
-        self._context_bytes = 0
+        self._plans: dict[str, MemoryPlan] = {}  # by type
         self._ticked: set[str] | None = None  # None: as recommended
         self.source: Path | None = None
         self.out_dir = self.usual_dir = out_dir
@@ -103,7 +104,7 @@ class Draft(QObject):
             else []
         )
         files.sort(key=lambda file: -file.size_bytes)
-        return recommend({file.type: self.fit_of(file) for file in files})
+        return suggest({file.type: self.fit_of(file) for file in files})
 
     def job_for(self, types: tuple[str, ...]) -> Job:
         """Of a quantized source the page says what it costs; so it may be taken."""
@@ -121,20 +122,17 @@ class Draft(QObject):
     def exceeds_disk(self, file: PlannedFile) -> bool:
         return self.plan is not None and file.size_bytes > self.plan.disk_free_bytes
 
-    def need_of(self, file: PlannedFile) -> MemoryNeed:
-        return predict_need(file.size_bytes, self._context_bytes)
+    def need_of(self, file: PlannedFile) -> MemoryPlan:
+        return self._plans[file.type]
 
     def fit_of(self, file: PlannedFile) -> Fit:
-        assert self.plan is not None
-        return judge(self.need_of(file), self.plan.memory_free_bytes)
+        return self.need_of(file).fit
 
     # --- what the job says --------------------------------------------------------------------
 
     def _on_planned(self, plan: Plan) -> None:
         self.plan, self.is_planning = plan, False
-        tensors = plan.files[0].tensors if plan.files else ()  # alike in all files, but for types
-        shapes = ((tensor.name, tensor.shape) for tensor in tensors)
-        self._context_bytes = predict_context(shapes, self._n_ctx)
+        self._plans = plan_files(plan, self._n_ctx)
         self.changed.emit()
 
     def _on_failed(self, _error: object) -> None:

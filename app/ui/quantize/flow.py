@@ -29,6 +29,10 @@ class Flow(QWidget):
         self._items.append(widget)
         self._arrange()
 
+    def rearrange(self) -> None:
+        """Those that are hidden now leave no gap."""
+        self._arrange()
+
     def clear(self) -> None:
         for item in self._items:
             item.hide()
@@ -43,27 +47,41 @@ class Flow(QWidget):
         return max((y + item.sizeHint().height() for item, y in places), default=0)
 
     def sizeHint(self) -> QSize:
-        width = sum(item.sizeHint().width() + px(self._gap_px) for item in self._items)
+        shown = [item for item in self._items if not item.isHidden()]
+        width = sum(item.sizeHint().width() + px(self._gap_px) for item in shown)
         return QSize(width, self.heightForWidth(max(self.width(), 1)))
 
     def minimumSizeHint(self) -> QSize:
-        widest = max((item.sizeHint().width() for item in self._items), default=0)
+        shown = (item for item in self._items if not item.isHidden())
+        widest = max((item.sizeHint().width() for item in shown), default=0)
         return QSize(widest, self.heightForWidth(max(self.width(), widest, 1)))
 
     def _places(self, width: int) -> list[tuple[QWidget, int]]:
         return [(item, point.y()) for item, point in self._points(width)]
 
     def _points(self, width: int) -> list[tuple[QWidget, QPoint]]:
-        x = y = line = 0
-        result = []
-        for item in self._items:
-            size = item.sizeHint()
-            if x and x + size.width() > width:
-                x, y, line = 0, y + line + px(6), 0
-            result.append((item, QPoint(x, y)))
-            x += size.width() + px(self._gap_px)
-            line = max(line, size.height())
+        """In each line the lower ones stand in the middle of its height."""
+        result, y = [], 0
+        for line in self._lines(width):
+            height = max(item.sizeHint().height() for item, _ in line)
+            for item, x in line:
+                result.append((item, QPoint(x, y + (height - item.sizeHint().height()) // 2)))
+            y += height + px(6)
         return result
+
+    def _lines(self, width: int) -> list[list[tuple[QWidget, int]]]:
+        """What stands in each line, with where it begins."""
+        lines: list[list[tuple[QWidget, int]]] = []
+        x = 0
+        for item in self._items:
+            if item.isHidden():
+                continue
+            if not lines or x + item.sizeHint().width() > width:
+                lines.append([])
+                x = 0
+            lines[-1].append((item, x))
+            x += item.sizeHint().width() + px(self._gap_px)
+        return lines
 
     def _arrange(self) -> None:
         for item, point in self._points(self.width()):

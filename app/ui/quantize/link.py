@@ -87,7 +87,7 @@ class Quantizing(QObject):
         self.job.set_chat_busy(state.is_busy)
 
     def _on_measured(self, found: Hardware) -> None:
-        self._n_cores = found.n_cores
+        self._n_cores = found.cpu.n_cores
         if self.job.run is not None:
             self._on_run(self.job.run)
 

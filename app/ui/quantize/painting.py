@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
-from app.core.fit import MemoryNeed
+from app.core.fit import MemoryPlan
 from app.ui.theme import px, theme, tokens
 from quantize.types import GgmlType
 
@@ -40,7 +40,7 @@ def _paint_tick(painter: QPainter, box: QRectF) -> None:
 
 
 def paint_memory(
-    painter: QPainter, area: QRect, need: MemoryNeed | None, free: int, scale: int
+    painter: QPainter, area: QRect, need: MemoryPlan | None, free: int, scale: int
 ) -> None:
     """What a model takes, on a bar `scale` bytes long, with a marker where the free memory ends."""
     look = tokens()["memoryBar"]
@@ -64,12 +64,12 @@ def paint_memory(
     painter.fillRect(tick, theme().color("textSecondary"))
 
 
-def _paint_parts(painter: QPainter, bar: QRectF, need: MemoryNeed, scale: int, gap: int) -> None:
+def _paint_parts(painter: QPainter, bar: QRectF, need: MemoryPlan, scale: int, gap: int) -> None:
     x = bar.x()
     parts = (
-        (need.model_bytes, "memoryModel"),
-        (need.context_bytes, "memoryContext"),
-        (need.work_bytes, "memoryWork"),
+        (need.weights_bytes, "memoryModel"),
+        (need.kv_bytes, "memoryContext"),
+        (need.compute_bytes + need.host_bytes, "memoryWork"),
     )
     for n_bytes, token in parts:
         width = n_bytes / scale * bar.width()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractListModel, QCoreApplication, QModelIndex, Qt, Signal
 
-from app.core.fit import Fit, MemoryNeed
+from app.core.fit import Fit, MemoryPlan
 from app.ui import words
 from app.ui.quantize.columns import fit_name
 from app.ui.quantize.draft import NONE, Draft
@@ -26,7 +26,7 @@ class VariantRow:
     is_ticked: bool = False
     is_recommended: bool = False
     file: PlannedFile | None = None
-    need: MemoryNeed | None = None
+    need: MemoryPlan | None = None
     fit: Fit | None = None
     free_bytes: int = 0
     problem: str = ""
