@@ -40,4 +40,3 @@ def test_a_worker_destroys_no_object_of_qts(qtbot: QtBot) -> None:
         assert where == [threading.get_ident()]
     finally:
         garbage.deleteLater()
-        gc.unfreeze()
