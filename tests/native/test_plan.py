@@ -99,7 +99,8 @@ def test_the_model_a_matrix_is_measured_on_counts_in_memory(
 ) -> None:
     copy = planned(shaped(LLAMA_8B), "Q8_0").files[0].size_bytes
     made = planned(shaped(LLAMA_8B), *types, imatrix="auto")
-    assert copy < made.peak_memory_bytes < copy + 1e9
+    itself = psutil.Process().memory_info().rss  # this one, which has run many tests
+    assert copy < made.peak_memory_bytes < copy + itself + 1e9
 
 
 def test_too_little_memory_is_a_warning(
