@@ -25,8 +25,8 @@ def transfer_options() -> TransferOptions:
     """As the settings say."""
     chosen = Settings(paths.settings_file())
     limit = SpeedLimit(chosen.get(settings.DOWNLOAD_LIMIT) * 1e6)
-    endpoints = chosen.get(settings.HUB_ENDPOINTS).replace(",", " ").split()
-    return TransferOptions(tuple(endpoints), get_token(), limit)
+    endpoints = settings.hub_endpoints(chosen.get(settings.HUB_ENDPOINTS))
+    return TransferOptions(endpoints, get_token(), limit)
 
 
 def request_for(name: str, revision: str, original: bool, options: TransferOptions) -> Request:

@@ -102,7 +102,7 @@ class Crew:
         self._shared.stop.set()
         self._front.stop()
 
-    # ── on the threads ──
+    # --- on the threads ---------------------------------------------------------------------------
 
     def _hash(self) -> None:
         try:

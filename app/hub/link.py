@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from app.core.errors import QT_TRANSLATE_NOOP
-from app.hub import sent
 from app.hub.errors import TransferError
 from app.hub.options import TransferOptions
 from app.hub.sent import note_sent
@@ -89,7 +88,6 @@ class Link:
 
     def _send(self, method: str, url: str, headers: dict[str, str]) -> httpx2.Response:
         note_sent()
-        sent.note_sent()
         request = self._client.build_request(
             method, url, headers=headers, extensions={"trace": self._trace}
         )

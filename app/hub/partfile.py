@@ -58,7 +58,7 @@ class PartFile:
                 raise
             os.close(descriptor)  # it was finished or thrown away while the lock was waited for
 
-    # ── what is there ──
+    # --- what is there ----------------------------------------------------------------------------
 
     def restore(
         self, file: RemoteFile, digest: Digest, on_bytes: Callable[[int], None]
@@ -90,7 +90,7 @@ class PartFile:
         """Raises OSError."""
         preallocate(self._descriptor, self.path, size_bytes)
 
-    # ── writing ──
+    # --- writing ----------------------------------------------------------------------------------
 
     def write(self, offset: int, data: bytes) -> None:
         """For many threads. Raises OSError."""

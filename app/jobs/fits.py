@@ -48,7 +48,7 @@ class Fits(QObject):
     def __init__(self, chat: ChatJob, tasks: TaskThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._chat, self._tasks = chat, tasks
-        self._known: Hardware | None = None
+        self.computer: Hardware | None = None  # once it was examined
         self.speeds: tuple[SpeedRecord, ...] = ()
         self._load: Load | None = None
         self._recorded: Loaded | None = None
@@ -61,8 +61,8 @@ class Fits(QObject):
 
     def know(self, found: Hardware) -> None:
         """The computer with its graphics, once it was examined."""
-        had_gpus = bool(self._known and self._known.used_gpus)
-        self._known = found
+        had_gpus = bool(self.computer and self.computer.used_gpus)
+        self.computer = found
         if self._load is not None and bool(found.used_gpus) != had_gpus:
             self._predict(self._load)
 
@@ -77,7 +77,7 @@ class Fits(QObject):
             self._record(state)
 
     def _predict(self, load: Load) -> None:
-        known = self._known
+        known = self.computer
 
         def done(prediction: Prediction) -> None:
             if load is self._load:
@@ -103,7 +103,7 @@ class Fits(QObject):
         self._chat.write_store(lambda store: store.record_load(record))
 
     def _find_graphics(self) -> None:
-        if self._known is None and not self._is_looking:
+        if self.computer is None and not self._is_looking:
             self._is_looking = True
             self._tasks.submit(lambda: examine(paths.models_dir()), self.know, _is_missing)
 

@@ -52,7 +52,7 @@ class ChatPage(QWidget):
         self._list_panel.is_wanted = prefs.get(s.SHOW_LIST)
         self._inspector_panel.is_wanted = prefs.get(s.SHOW_INSPECTOR)
         self.panels = Panels(self._list_panel, self.column, self._inspector_panel)
-        self.first = FirstStartLink(chat.engine, tasks, models, self)
+        self.first = FirstStartLink(chat.engine, tasks, models, lambda: self.fits.speeds, self)
         self._side = FirstStartSide(self.first.cards)
         self.link = ChatLink(chat, self.column, self)
         self.fits = Fits(chat, tasks, self)

@@ -6,9 +6,12 @@ recommendation's card is imported and made when there is something to show on it
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from PySide6.QtCore import QObject, Signal
 
 from app.core.hardware import Hardware
+from app.core.speed import SpeedRecord
 from app.jobs.engine import EngineJob
 from app.jobs.tasks import TaskThread
 from app.ui.firstside import SideCards
@@ -25,10 +28,16 @@ class FirstStartLink(QObject):
     others_requested = Signal()
 
     def __init__(
-        self, engine: EngineJob, tasks: TaskThread, models: Models, parent: QObject
+        self,
+        engine: EngineJob,
+        tasks: TaskThread,
+        models: Models,
+        speeds: Callable[[], Sequence[SpeedRecord]],
+        parent: QObject,
     ) -> None:
+        """`speeds`: what this computer measured, the newest first."""
         super().__init__(parent)
-        self._tasks, self._models = tasks, models
+        self._tasks, self._models, self._speeds = tasks, models, speeds
         self._has_begun = False
         self._downloads: tuple = ()
         self.cards = SideCards()
@@ -51,9 +60,9 @@ class FirstStartLink(QObject):
     def _find(self, hardware: Hardware) -> None:
         from app.jobs.better import find_better
 
-        installed = self._models.installed
+        installed, speeds = self._models.installed, self._speeds()
         self._tasks.submit(
-            lambda: find_better(hardware, installed),
+            lambda: find_better(hardware, installed, speeds),
             lambda better: self._show(better, hardware),
         )
 

@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.engine.usage import peak_rss_bytes
+
 LOCAL_BYTES = 1 << 30
 FAR_BYTES = 128 << 20
 FAR_LATENCY_MS = 40
@@ -154,13 +156,9 @@ def _with_hub(endpoint: str, name: str, size: int, sha256: str, folder: Path) ->
 
 
 def main(who: str, endpoint: str, name: str, size: str, sha256: str, folder: str) -> None:
-    import resource
-
     fetch = _with_nibble if who == "nibble" else _with_hub
     seconds = fetch(endpoint, name, int(size), sha256, Path(folder))
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
+    print(json.dumps({"seconds": seconds, "peak_bytes": peak_rss_bytes()}))
 
 
 if __name__ == "__main__":

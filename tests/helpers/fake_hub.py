@@ -181,7 +181,7 @@ class FakeHub:
         for files in stored.commits.values():
             files[path] = StoredFile(path, Held(given))
 
-    # ── what a test asks afterwards ──
+    # --- what a test asks afterwards --------------------------------------------------------------
 
     @property
     def traffic(self) -> int:
@@ -199,7 +199,7 @@ class FakeHub:
             self.log.clear()
             self._asked.clear()
 
-    # ── for the handler ──
+    # --- for the handler --------------------------------------------------------------------------
 
     def note(self, handler: Handler, is_cdn: bool) -> Seen:
         headers = handler.headers

@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    # ── the API ──
+    # --- the API ----------------------------------------------------------------------------------
 
     def _whoami(self) -> None:
         if (user := self._user()) is None:
@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
             files = found[0].commits[found[1]]
             self.json([files[path].entry() for path in self.form["paths"] if path in files])
 
-    # ── files ──
+    # --- files ------------------------------------------------------------------------------------
 
     def _resolve(self, repo: str, rev: str, path: str) -> None:
         if not (found := self._find(repo, rev)):
@@ -200,7 +200,7 @@ class Handler(BaseHTTPRequestHandler):
         self.fail(401, "", "Invalid credentials in Authorization header")
         return ""
 
-    # ── answers ──
+    # --- answers ----------------------------------------------------------------------------------
 
     def json(self, value: Any, headers: dict[str, str] | None = None) -> None:
         self.say(200, as_json(value), {"Content-Type": "application/json"} | (headers or {}))
@@ -225,7 +225,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    # ── bodies ──
+    # --- bodies -----------------------------------------------------------------------------------
 
     def _send(self, file: StoredFile, headers: dict[str, str]) -> None:
         """The file, or the range of it that was asked for, with the body faults that are set."""

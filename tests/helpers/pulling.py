@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from app.engine.usage import peak_rss_bytes
 from app.hub.pull import Progress, Request, TransferOptions, pull
 from app.hub.repo import RemoteFile
 from quantize.control import Control
@@ -99,17 +98,7 @@ def _child(
         checkpoint_s=0.02,
     )
     found = pull(request, lambda _: None, Control(), transfer)
-    sys.stdout.write(f"{found[0]}\n{_peak_bytes()}\n")
-
-
-def _peak_bytes() -> int:
-    """This process's highest resident memory."""
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    sys.stdout.write(f"{found[0]}\n{peak_rss_bytes()}\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMessageBox
 from app.core import catalog
 from app.core.catalog import CatalogFile, CatalogModel
 from app.core.hardware import Gpu, GpuState, simulated
+from app.core.speed import SpeedRecord
 from app.hub import sent
 from app.jobs.better import find_better
 from app.jobs.downloadstate import Stage
@@ -129,6 +130,18 @@ def test_one_model_is_recommended_with_its_reasons(kit: WindowKit) -> None:
     assert card.model.memory.bar.accessibleDescription() == card.model.memory.text
     assert card.download_button.text().startswith("Download ")
     assert kit.window.status.network_text == "Offline: nothing has left this computer"
+
+
+def test_what_was_measured_here_corrects_the_recommendation(kit: WindowKit) -> None:
+    card = _card(kit)
+    slow = (SpeedRecord("CPU", 100.0, 50.0),) * 20
+    better = find_better(LAPTOP, measured=slow)
+    assert better is not None
+    assert better != find_better(LAPTOP)
+    kit.page.fits.speeds = slow
+    kit.page.first.look.examined.emit(LAPTOP)
+    expected = [str(reason) for reason in better.recommendation.reasons]
+    kit.wait(lambda: [reason.text for reason in card.model.reasons] == expected)
 
 
 def test_nothing_is_recommended_where_nothing_fits(

@@ -99,6 +99,7 @@ def test_a_strangers_name_is_one_harmless_line() -> None:
         (" https://huggingface.co/a/b-c.d/tree/main ", "a/b-c.d"),
         ("https://huggingface.co/a/b", "a/b"),
         ("a/b:Q4_K_M", "a/b"),
+        ("https://ollama.com/library/llama3.2", ""),
         ("qwen 8b", ""),
         ("a/", ""),
         ("a/b c", ""),

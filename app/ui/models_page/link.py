@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
@@ -26,9 +25,6 @@ from app.ui.models import Models
 from app.ui.models_page.page import ModelsPage
 from app.ui.prefs import Prefs
 
-if TYPE_CHECKING:
-    from app.hub.client import Hub
-
 HUB = "https://huggingface.co"
 
 
@@ -47,7 +43,8 @@ class Browsing(QObject):
     ) -> None:
         super().__init__(window)
         self._prefs = prefs
-        self.job = CatalogueJob(ThisComputer().look, self._hub, lambda: fits.speeds, parent=self)
+        look = ThisComputer(lambda: fits.computer).look
+        self.job = CatalogueJob(look, measured=lambda: fits.speeds, parent=self)
         self.dock = DownloadsDock(downloads)
         self.page = ModelsPage(
             models,
@@ -67,12 +64,6 @@ class Browsing(QObject):
         chosen = s.hub_endpoints(self._prefs.get(s.HUB_ENDPOINTS))
         return chosen[0] if chosen else os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
 
-    def _hub(self) -> Hub:
-        from app.hub.client import Hub  # not before the user asks for something out there
-
-        chosen = s.hub_endpoints(self._prefs.get(s.HUB_ENDPOINTS))
-        return Hub(chosen[0] if chosen else None)
-
     def close(self) -> None:
         self.job.close()
 
@@ -80,16 +71,21 @@ class Browsing(QObject):
 class ThisComputer:
     """Looks at it from the job's thread: at the drivers once, later only at what is free.
 
-    Where models run on a graphics card its free memory matters, which only the drivers know.
+    `examined`: the computer where the window has examined it already. Where models run on a
+    graphics card its free memory matters, which only the drivers know.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, examined: Callable[[], Hardware | None]) -> None:
+        self._examined = examined
         self._known: Hardware | None = None
         self._has_asked = False
 
     def look(self) -> tuple[Hardware, bool]:
         """What is known, and whether to ask again at once because there is more to know."""
         now = hardware.measure(paths.models_dir())
+        if self._known is None:
+            self._known = self._examined()
+            self._has_asked = self._known is not None
         if self._known is None:
             self._known = now
             return now, True

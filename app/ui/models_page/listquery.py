@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
@@ -10,14 +9,13 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.core.fit import Fit
+from app.hub.errors import NotFoundError
+from app.hub.reference import parse_reference
 from app.jobs.catalogue import CatalogueJob
 from app.jobs.subjects import Assessed, Origin, Subject
 from app.ui.models_page.wording import one_line
 
 ORIGINS = (Origin.HERE, Origin.CATALOGUE, Origin.HUB)
-_REPO = re.compile(
-    r"\s*(?:https?://[^/\s]+/)?(\w[\w.-]{0,95}/\w[\w.-]{0,95})(?:[/:?#]\S*)?\s*", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,10 @@ class ListQuery:
     @property
     def repo_id(self) -> str:
         """The repository that was typed or pasted, also as an address; "" for other words."""
-        match = _REPO.fullmatch(self.text)
-        return match[1] if match else ""
+        try:
+            return parse_reference(self.text).repo
+        except NotFoundError:
+            return ""
 
 
 def chosen(query: ListQuery, job: CatalogueJob) -> list[Subject]:
