@@ -29,6 +29,9 @@ CHILDREN = {
     "quantize": "quantize.worker",
     "imatrix": "quantize.worker",
 }
+# How much a child yields to the window, as `nice` counts: enough that a click is answered first,
+# and nothing where the processor is free anyway. Jobs of hours yield more, by themselves.
+_NICENESS = {"engine": 3}
 _STDERR_LINES = 200
 # NTSTATUS codes with which Windows ends a process, and what the same death is called elsewhere.
 _WINDOWS_DEATHS = {0xC000001D: "SIGILL", 0xC0000005: "SIGSEGV", 0xC0000017: "SIGKILL"}
@@ -86,12 +89,12 @@ class Child:
     def kill(self) -> None:
         self._process.kill()
 
-    def close(self) -> None:
+    def close(self, grace_s: float = _EXIT_GRACE_S) -> None:
         """End the child politely, then not; returns when it is gone and its threads are done."""
         with contextlib.suppress(OSError):
             cast(BinaryIO, self._process.stdin).close()
         try:
-            self._process.wait(_EXIT_GRACE_S)
+            self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -134,6 +137,7 @@ def run_child(name: str) -> NoReturn:
     events = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
+    _yield_to_parent(name)
     code = 1
     try:
         importlib.import_module(CHILDREN[name]).main(sys.stdin.buffer, events)
@@ -145,6 +149,20 @@ def run_child(name: str) -> NoReturn:
             events.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def _yield_to_parent(name: str) -> None:
+    """Lower the priority before any thread starts: on Linux each thread has its own."""
+    niceness = _NICENESS.get(name, 0)
+    if not niceness:
+        return
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            import psutil  # the other children start without it
+
+            psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            os.nice(niceness)
 
 
 def exit_at_end_of(commands: BinaryIO) -> None:

@@ -25,6 +25,11 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir(_APP, appauthor=False))
 
 
+def states_dir() -> Path:
+    """Where the engine keeps what conversations left in its cache. May be deleted at any time."""
+    return cache_dir() / "states"
+
+
 def models_dir() -> Path:
     return data_dir() / "models"
 

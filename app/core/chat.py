@@ -7,7 +7,7 @@ Pure data and functions; `app.core.store` keeps it on disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,7 +29,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnswerStats:
-    """Measured while answering. Times in milliseconds, speed in tokens per second."""
+    """Measured while answering. Times in milliseconds, speed in tokens per second.
+
+    Of the messages before the answer, the first `n_summarised` went to the model as a summary, and
+    the `n_dropped` after those not at all. `n_ctx`: the context's size then, 0 where not noted.
+    `n_guessed` tokens were guessed ahead, `n_true` of them rightly.
+    """
 
     n_prompt: int
     n_cached: int
@@ -40,6 +45,10 @@ class AnswerStats:
     stop_reason: str
     seed: int
     n_dropped: int = 0
+    n_summarised: int = 0
+    n_ctx: int = 0
+    n_guessed: int = 0
+    n_true: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +82,29 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What the model reads in place of the messages of a branch up to `up_to_message_id`."""
+
+    id: int
+    conversation_id: int
+    up_to_message_id: int
+    text: str
+    n_messages: int
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class OpenConversation:
     """A conversation with the messages of the branch being read, oldest first.
 
     `branches` gives, for each message that has siblings, its place among them and their ids.
+    `summary` is the one of this branch that reaches furthest.
     """
 
     conversation: Conversation
     messages: tuple[ChatMessage, ...]
     branches: Mapping[int, tuple[int, ...]]
+    summary: Summary | None = None
 
 
 def path_to(head_id: int | None, messages: Mapping[int, ChatMessage]) -> tuple[ChatMessage, ...]:
@@ -121,6 +144,26 @@ def latest_leaf(message_id: int, messages: Iterable[ChatMessage]) -> int:
     while leaf in newest_child and newest_child[leaf] > leaf:
         leaf = newest_child[leaf]
     return leaf
+
+
+def furthest(summaries: Iterable[Summary], messages: Sequence[ChatMessage]) -> Summary | None:
+    """The summary that stands for most of `messages`; of equal ones the newest."""
+    places = {message.id: place for place, message in enumerate(messages)}
+    here = [summary for summary in summaries if summary.up_to_message_id in places]
+    return max(here, key=lambda each: (places[each.up_to_message_id], each.id), default=None)
+
+
+def can_go_on(answer: ChatMessage) -> bool:
+    """Whether an answer ended before its end, in a place where the model can take it up: not in
+    or after thoughts, which templates do not let it begin with."""
+    if answer.role is not Role.ASSISTANT or not answer.text or answer.reasoning:
+        return False
+    stats = answer.stats
+    if answer.status is not Status.DONE:
+        return answer.status in (Status.STOPPED, Status.PARTIAL)
+    if stats is None or stats.stop_reason != "context":
+        return stats is not None and stats.stop_reason == "length"
+    return stats.n_generated <= stats.n_ctx // 2  # else it would not even fit with its question
 
 
 def title_from(text: str, limit: int = 48) -> str:

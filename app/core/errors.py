@@ -15,6 +15,7 @@ __all__ = [
     "AppError",
     "Arg",
     "EngineError",
+    "EngineLostError",
     "Message",
     "ModelFileError",
     "PromptError",
@@ -42,6 +43,10 @@ class ModelFileError(AppError):
 
 class EngineError(AppError):
     """The engine child could not do what was asked, or died."""
+
+
+class EngineLostError(EngineError):
+    """The engine lives but can compute no more, as after a graphics driver was reset."""
 
 
 class PromptError(AppError):

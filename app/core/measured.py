@@ -6,13 +6,13 @@ the window writes.
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.core.fit import MemoryPlan
-from app.core.speed import SpeedRecord
+if TYPE_CHECKING:
+    from app.core.fit import MemoryPlan  # the window is to be there before it is needed
 
 LEAST_TOKENS = 32  # of an answer whose speed says something
 MOST_TOKENS = 4096  # of a conversation in which it was written: later ones are slower for all
@@ -21,6 +21,17 @@ SPEEDS_SQL = (
     f"SELECT device, predicted_tps, measured_tps FROM speeds ORDER BY id DESC LIMIT {N_SPEEDS}"
 )
 _TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRecord:
+    """What this machine measured: an answer's speed against what was predicted for it, without any
+    correction. `device`: the one that held most of the weights, as a plan names it.
+    """
+
+    device: str
+    predicted_tps: float
+    measured_tps: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ def measured(buffers_bytes: int, peak_rss_bytes: int, planned: MemoryPlan) -> Me
 
 def read_speeds(database: Path) -> tuple[SpeedRecord, ...]:
     """The newest first; none where there is no database, or one that cannot be read."""
+    import sqlite3  # the engine's child takes other things from here, and needs no database
+
     if not database.is_file():
         return ()
     uri = f"{database.absolute().as_uri()}?mode=ro"

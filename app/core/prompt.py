@@ -1,7 +1,11 @@
-"""Between messages and model text: which messages fit the context, and what is reasoning.
+"""Which messages fit the context.
 
-Pure functions and one small state machine. Rendering the chat template is `app.engine.template`'s
-job, because it must run in the child.
+Pure functions. Rendering the chat template is `app.engine.template`'s job, because it must run in
+the child; what of an answer is reasoning is `app.core.reasoning`'s.
+
+When something has to go, more goes than must: the prompt then begins at the same message for many
+turns, and the KV cache keeps it. Dropping one turn at a time would have all of it read again with
+every question.
 """
 
 from __future__ import annotations
@@ -12,19 +16,21 @@ from typing import Generic, Protocol, TypeVar
 
 from app.core.errors import QT_TRANSLATE_NOOP, PromptError
 
-REASONING_TAGS = (
-    ("<think>", "</think>"),
-    ("[THINK]", "[/THINK]"),
-    ("<|START_THINKING|>", "<|END_THINKING|>"),
-)
+ANSWER_TOKENS = 512  # kept free for an answer whose length nobody has limited
+DOWN_TO = 0.6  # of the room, once something has to go
+_CHARS_PER_TOKEN_MAX = 12.0  # text that is longer than this for its room is not even counted
+_ENOUGH_TOKENS = 64  # to tell how many characters a token of a conversation holds
+_CHARS_PER_TOKEN = 4.0  # where it is only to be said roughly
 
 
-class HasRole(Protocol):
+class HasText(Protocol):
     @property
     def role(self) -> str: ...
+    @property
+    def text(self) -> str: ...
 
 
-M = TypeVar("M", bound=HasRole)
+M = TypeVar("M", bound=HasText)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,116 +42,141 @@ class FittedPrompt(Generic[M]):
     n_dropped: int
 
 
+def room_for(n_ctx: int, max_tokens: int = 0) -> int:
+    """How many tokens a prompt may have, so that an answer of `max_tokens` (0: any) has a place.
+
+    A limit on the answer that would leave the prompt less than half of the context does not count.
+    """
+    wanted, most = (max_tokens, n_ctx // 2) if max_tokens else (ANSWER_TOKENS, n_ctx // 4)
+    return n_ctx - min(wanted, most)
+
+
 def fit_messages(
-    messages: Sequence[M], n_ctx: int, tokenize: Callable[[Sequence[M]], Sequence[int]]
+    messages: Sequence[M],
+    n_ctx: int,
+    tokenize: Callable[[Sequence[M]], Sequence[int]],
+    *,
+    max_tokens: int = 0,
+    n_dropped: int = 0,
+    overflow: str = "oldest",
 ) -> FittedPrompt[M]:
     """Keep the system prompt and as many of the latest turns as leave room for an answer.
 
-    Whole turns are dropped, oldest first; `tokenize` renders and tokenizes a list of messages and
-    is called O(log turns) times. Raises PromptError when not even the last turn fits.
+    Whole turns are dropped, oldest first, down to DOWN_TO of the room; `n_dropped` messages were
+    left out before already, and from there it goes on while that fits. `overflow` "stop" drops
+    nothing. `tokenize` renders and tokenizes a list of messages; it is called O(log turns) times,
+    and never for text that cannot fit. Raises PromptError where it does not fit.
     """
-    n_limit = n_ctx - min(512, n_ctx // 4)
-    tokens = tokenize(messages)
-    if len(tokens) <= n_limit:
-        return FittedPrompt(tuple(messages), tokens, 0)
-    system = [message for message in messages if message.role == "system"]
-    turns = [message for message in messages if message.role != "system"]
-    starts = [i for i, message in enumerate(turns) if message.role == "user"] or [0]
-    low, high = 0, len(starts) - 1
-    best = tokenize(system + turns[starts[high] :])
-    if len(best) > n_limit:
-        raise _too_long(len(best), n_limit)
-    while low < high:  # the earliest start that fits; starts[high] is known to
-        middle = (low + high) // 2
-        tokens = tokenize(system + turns[starts[middle] :])
-        if len(tokens) <= n_limit:
-            high, best = middle, tokens
-        else:
-            low = middle + 1
-    return FittedPrompt(tuple(system + turns[starts[high] :]), best, starts[high])
+    room = room_for(n_ctx, max_tokens)
+    prompts = _Prompts(messages, tokenize)
+    kept = prompts.start_at(n_dropped)
+    if kept and prompts.fits(kept, room) and not prompts.fits(0, room) and overflow == "oldest":
+        if not prompts.fits(kept - 1, int(room * DOWN_TO)):
+            return prompts.fitted(kept)
+    elif prompts.fits(0, room):
+        return prompts.fitted(0)
+    if overflow == "stop":
+        raise _too_long(prompts, room)
+    if not prompts.fits(prompts.last, room):
+        raise _last_too_long(prompts, room)
+    return prompts.fitted(prompts.first_that_fits(int(room * DOWN_TO)))
 
 
-def _too_long(n_tokens: int, n_limit: int) -> PromptError:
+class _Prompts(Generic[M]):
+    """The prompts there are to choose from: the system prompt, then all from one turn on."""
+
+    def __init__(
+        self, messages: Sequence[M], tokenize: Callable[[Sequence[M]], Sequence[int]]
+    ) -> None:
+        self.system = [message for message in messages if message.role == "system"]
+        self._turns = [message for message in messages if message.role != "system"]
+        users = [i for i, message in enumerate(self._turns) if i and message.role == "user"]
+        self._starts = [0, *users]
+        self._tokenize = tokenize
+        self._counted: dict[int, Sequence[int]] = {}
+        self._chars_per_token = _CHARS_PER_TOKEN_MAX
+
+    @property
+    def last(self) -> int:
+        return len(self._starts) - 1
+
+    def start_at(self, n_dropped: int) -> int:
+        """The turn that begins after `n_dropped` messages; 0 where none does."""
+        return self._starts.index(n_dropped) if n_dropped in self._starts else 0
+
+    def fits(self, start: int, room: int) -> bool:
+        if start not in self._counted and self.n_chars(start) > room * self._chars_per_token:
+            return False
+        return len(self.tokens(start)) <= room
+
+    def first_that_fits(self, room: int) -> int:
+        """The earliest start that takes `room` tokens at most; the last where none does."""
+        low, high = 0, self.last
+        while low < high:
+            middle = (low + high) // 2
+            if self.fits(middle, room):
+                high = middle
+            else:
+                low = middle + 1
+        return high
+
+    def fitted(self, start: int) -> FittedPrompt[M]:
+        return FittedPrompt(tuple(self._from(start)), self.tokens(start), self._starts[start])
+
+    def tokens(self, start: int) -> Sequence[int]:
+        if start not in self._counted:
+            tokens = self._counted[start] = self._tokenize(self._from(start))
+            if len(tokens) >= _ENOUGH_TOKENS:  # another part may have longer ones: twice as long
+                measured = 2 * self.n_chars(start) / len(tokens)
+                self._chars_per_token = min(_CHARS_PER_TOKEN_MAX, max(measured, 1.0))
+        return self._counted[start]
+
+    def n_chars(self, start: int) -> int:
+        return sum(len(message.text) for message in self._from(start))
+
+    def n_tokens(self, start: int) -> tuple[int, bool]:
+        """How many there are, and whether they were counted."""
+        if start in self._counted:
+            return len(self._counted[start]), True
+        return int(self.n_chars(start) / _CHARS_PER_TOKEN), False
+
+    def _from(self, start: int) -> list[M]:
+        return self.system + self._turns[self._starts[start] :]
+
+
+def _too_long(prompts: _Prompts[M], room: int) -> PromptError:
+    return PromptError(
+        QT_TRANSLATE_NOOP(
+            "prompt", "This conversation has {n} tokens; {limit} fit into the context."
+        ).fill(n=_about(*prompts.n_tokens(0)), limit=f"{room:,}"),
+        QT_TRANSLATE_NOOP(
+            "prompt",
+            "Summarise the older part, choose a larger context in the inspector, "
+            "or begin a new conversation.",
+        ),
+    )
+
+
+def _last_too_long(prompts: _Prompts[M], room: int) -> PromptError:
+    """The last question or the system prompt is alone more than fits."""
+    n_tokens, is_counted = prompts.n_tokens(prompts.last)
+    n_system = sum(len(message.text) for message in prompts.system)
+    share = n_system / max(prompts.n_chars(prompts.last), 1)
+    if n_tokens * share > room:
+        return PromptError(
+            QT_TRANSLATE_NOOP("prompt", "The system prompt has {n} tokens; {limit} fit.").fill(
+                n=_about(int(n_tokens * share), share == 1.0 and is_counted), limit=f"{room:,}"
+            ),
+            QT_TRANSLATE_NOOP("prompt", "Shorten it, or choose a larger context in the inspector."),
+        )
     return PromptError(
         QT_TRANSLATE_NOOP("prompt", "This message has {n} tokens; {limit} fit.").fill(
-            n=f"{n_tokens:,}", limit=f"{n_limit:,}"
+            n=_about(n_tokens, is_counted), limit=f"{room:,}"
         ),
         QT_TRANSLATE_NOOP("prompt", "Shorten it, or choose a larger context in the inspector."),
     )
 
 
-class ReasoningSplitter:
-    """Parts streamed text into reasoning and answer, wherever the pieces are cut.
-
-    Reasoning stands at the very start of an answer, between one of REASONING_TAGS; `opened_by` is
-    the prompt's own end when the template has opened the tag already.
-    """
-
-    def __init__(self, opened_by: str = "") -> None:
-        self._held = ""
-        self._close = ""
-        self._undecided = True
-        self._trim = False
-        for opening, closing in REASONING_TAGS:
-            if opened_by.rstrip().endswith(opening):
-                self._close, self._undecided, self._trim = closing, False, True
-
-    @property
-    def in_reasoning(self) -> bool:
-        return bool(self._close)
-
-    def feed(self, piece: str) -> tuple[str, str]:
-        """The (text, reasoning) that `piece` completes."""
-        self._held += piece
-        reasoning = ""
-        if self._undecided and not self._decide():
-            return "", ""
-        if self._close:
-            reasoning = self._take_reasoning()
-            if self._close:
-                return "", reasoning
-        return self._take_text(), reasoning
-
-    def finish(self) -> tuple[str, str]:
-        """What is still held back at the end of the answer."""
-        held, self._held = self._held, ""
-        return ("", held) if self._close else (held, "")
-
-    def _decide(self) -> bool:
-        start = self._held.lstrip()
-        for opening, closing in REASONING_TAGS:
-            if start.startswith(opening):
-                self._close, self._undecided, self._trim = closing, False, True
-                self._held = start[len(opening) :]
-                return True
-        if any(opening.startswith(start) for opening, _ in REASONING_TAGS):
-            return False
-        self._undecided = False
-        return True
-
-    def _take_reasoning(self) -> str:
-        if self._trim:
-            self._held = self._held.lstrip("\n")
-            self._trim = not self._held
-        head, found, tail = self._held.partition(self._close)
-        if found:
-            self._close, self._held, self._trim = "", tail, True
-            return head.rstrip("\n")
-        keep = _overlap(self._held, self._close)
-        head = self._held[: len(self._held) - keep].rstrip("\n")
-        self._held = self._held[len(head) :]
-        return head
-
-    def _take_text(self) -> str:
-        text, self._held = self._held, ""
-        if self._trim:
-            text = text.lstrip()
-            self._trim = not text
-        return text
-
-
-def _overlap(text: str, tag: str) -> int:
-    """How many characters at the end of `text` could be the beginning of `tag`."""
-    return next(
-        (n for n in range(min(len(text), len(tag) - 1), 0, -1) if tag.startswith(text[-n:])), 0
-    )
+def _about(n_tokens: int, is_exact: bool) -> str:
+    """The count, after a tilde where it is not exact."""
+    return f"{n_tokens:,}" if is_exact else f"~{n_tokens:,}"

@@ -83,6 +83,27 @@ SYSTEM_PROMPT = Setting(
     _("settings", "What new conversations tell the model before the first message."),
     multiline=True,
 )
+OVERFLOW = Setting(
+    "chat.overflow",
+    "oldest",
+    _("settings", "When the conversation is longer than the context"),
+    _("settings", "Whole turns are left out, never half a one; the system prompt always stays."),
+    choices=(
+        ("oldest", _("settings", "Leave out the oldest turns")),
+        ("stop", _("settings", "Stop and say so")),
+    ),
+)
+THINKING = Setting(
+    "chat.thinking",
+    "auto",
+    _("settings", "Thinking"),
+    _("settings", "For models that can think before they answer, and can be told not to."),
+    choices=(
+        ("auto", _("settings", "As the model has it")),
+        ("on", _("settings", "On")),
+        ("off", _("settings", "Off")),
+    ),
+)
 TEMPERATURE = Setting(
     "sampling.temperature",
     0.7,
@@ -122,7 +143,7 @@ REPEAT_PENALTY = Setting(
     "sampling.repeat_penalty",
     1.05,
     _("settings", "Repeat penalty"),
-    _("settings", "Makes tokens of the last 64 less likely. 1 is off."),
+    _("settings", "Makes tokens written lately less likely. 1 is off."),
     minimum=1.0,
     maximum=2.0,
     step=0.01,
@@ -134,6 +155,168 @@ SEED = Setting(
     _("settings", "The same seed gives the same answer. -1 takes a new one each time."),
     minimum=-1,
     maximum=2**31 - 1,
+)
+TYPICAL_P = Setting(
+    "sampling.typical_p",
+    1.0,
+    _("settings", "Typical-p"),
+    _("settings", "Keeps tokens whose surprise is near the average. 1 is off."),
+    minimum=0.0,
+    maximum=1.0,
+    step=0.01,
+)
+TOP_N_SIGMA = Setting(
+    "sampling.top_n_sigma",
+    0.0,
+    _("settings", "Top-n-sigma"),
+    _("settings", "Keeps tokens this many standard deviations below the likeliest one. 0 is off."),
+    minimum=0.0,
+    maximum=10.0,
+    step=0.1,
+)
+XTC_PROBABILITY = Setting(
+    "sampling.xtc_probability",
+    0.0,
+    _("settings", "XTC probability"),
+    _("settings", "How often the likeliest tokens are left out, for variety. 0 is off."),
+    minimum=0.0,
+    maximum=1.0,
+    step=0.05,
+)
+XTC_THRESHOLD = Setting(
+    "sampling.xtc_threshold",
+    0.1,
+    _("settings", "XTC threshold"),
+    _("settings", "Only tokens at least this likely are left out."),
+    minimum=0.0,
+    maximum=0.5,
+    step=0.01,
+)
+FREQUENCY_PENALTY = Setting(
+    "sampling.frequency_penalty",
+    0.0,
+    _("settings", "Frequency penalty"),
+    _("settings", "Makes tokens less likely the more often they were written. 0 is off."),
+    minimum=-2.0,
+    maximum=2.0,
+    step=0.05,
+)
+PRESENCE_PENALTY = Setting(
+    "sampling.presence_penalty",
+    0.0,
+    _("settings", "Presence penalty"),
+    _("settings", "Makes tokens less likely that were written at all. 0 is off."),
+    minimum=-2.0,
+    maximum=2.0,
+    step=0.05,
+)
+PENALTY_LAST_N = Setting(
+    "sampling.penalty_last_n",
+    64,
+    _("settings", "Tokens the penalties look at"),
+    _("settings", "The last ones of the conversation. 0 is off."),
+    minimum=0,
+    maximum=65_536,
+    step=64,
+)
+DRY_MULTIPLIER = Setting(
+    "sampling.dry_multiplier",
+    0.0,
+    _("settings", "DRY strength"),
+    _("settings", "Keeps the model from writing the same run of words again. 0 is off."),
+    minimum=0.0,
+    maximum=5.0,
+    step=0.1,
+)
+DRY_BASE = Setting(
+    "sampling.dry_base",
+    1.75,
+    _("settings", "DRY base"),
+    _("settings", "How fast the penalty grows with the length of the repetition."),
+    minimum=1.0,
+    maximum=4.0,
+    step=0.05,
+)
+DRY_ALLOWED_LENGTH = Setting(
+    "sampling.dry_allowed_length",
+    2,
+    _("settings", "DRY allowed length"),
+    _("settings", "Repetitions up to this many tokens are not penalized."),
+    minimum=1,
+    maximum=64,
+    step=1,
+)
+DRY_PENALTY_LAST_N = Setting(
+    "sampling.dry_penalty_last_n",
+    1024,
+    _("settings", "Tokens DRY looks at"),
+    _("settings", "The last ones of the conversation."),
+    minimum=0,
+    maximum=65_536,
+    step=64,
+)
+MIROSTAT = Setting(
+    "sampling.mirostat",
+    "off",
+    _("settings", "Mirostat"),
+    _(
+        "settings",
+        "Keeps the text at one level of surprise; top-k, top-p and the like are then not used.",
+    ),
+    choices=(
+        ("off", _("settings", "Off")),
+        ("1", _("settings", "Version 1")),
+        ("2", _("settings", "Version 2")),
+    ),
+)
+MIROSTAT_TAU = Setting(
+    "sampling.mirostat_tau",
+    5.0,
+    _("settings", "Mirostat target"),
+    _("settings", "The surprise to keep; lower is more focused."),
+    minimum=0.0,
+    maximum=10.0,
+    step=0.1,
+)
+MIROSTAT_ETA = Setting(
+    "sampling.mirostat_eta",
+    0.1,
+    _("settings", "Mirostat learning rate"),
+    _("settings", "How fast it gets there."),
+    minimum=0.0,
+    maximum=1.0,
+    step=0.01,
+)
+STOP_STRINGS = Setting(
+    "sampling.stop",
+    "",
+    _("settings", "Stop strings"),
+    _("settings", "One on each line. The answer ends before the first that is written."),
+    multiline=True,
+)
+LOGIT_BIAS = Setting(
+    "sampling.logit_bias",
+    "",
+    _("settings", "Word bias"),
+    _(
+        "settings",
+        "One word and a number on each line, as in: delve -5. Above 0 is likelier; -100 is never.",
+    ),
+    multiline=True,
+)
+JSON_SCHEMA = Setting(
+    "sampling.json_schema",
+    "",
+    _("settings", "JSON schema"),
+    _("settings", "The answer will be a JSON document of this form. Empty is off."),
+    multiline=True,
+)
+GRAMMAR = Setting(
+    "sampling.grammar",
+    "",
+    _("settings", "Grammar"),
+    _("settings", "In GBNF, llama.cpp’s form. The answer follows it. Empty is off."),
+    multiline=True,
 )
 MAX_TOKENS = Setting(
     "sampling.max_tokens",
@@ -157,7 +340,7 @@ N_THREADS = Setting(
     "engine.n_threads",
     0,
     _("settings", "Threads"),
-    _("settings", "0 takes one per physical core."),
+    _("settings", "0 takes what was measured to be fastest, or one per fast core."),
     minimum=0,
     maximum=256,
 )
@@ -165,7 +348,7 @@ FLASH_ATTN = Setting(
     "engine.flash_attn",
     "auto",
     _("settings", "Flash attention"),
-    _("settings", "Automatic: on for GPUs and for a compressed context, off otherwise."),
+    _("settings", "Automatic: as it was measured to be faster; before that, on for GPUs only."),
     choices=(
         ("auto", _("settings", "Automatic")),
         ("on", _("settings", "On")),
@@ -210,6 +393,48 @@ HUB_ENDPOINTS = Setting(
         "Empty is huggingface.co, or what HF_ENDPOINT says.",
     ),
 )
+LOOKUP = Setting(
+    "engine.lookup",
+    "auto",
+    _("settings", "Guessing ahead"),
+    _("settings", "Faster where an answer quotes the conversation. The model checks each guess."),
+    choices=(
+        ("auto", _("settings", "Automatic")),
+        ("off", _("settings", "Off")),
+    ),
+)
+STATES_LIMIT = Setting(
+    "engine.states_limit_mb",
+    4000,
+    _("settings", "Disk for reopening conversations quickly, in MB"),
+    _("settings", "A conversation is then not read again when it is reopened. 0 keeps nothing."),
+    minimum=0,
+    maximum=1_000_000,
+    step=500,
+)
+TUNE = Setting(
+    "engine.tune",
+    "auto",
+    _("settings", "Measure what is fastest"),
+    _(
+        "settings",
+        "Once for each model, a few seconds while nothing is asked: threads and flash attention.",
+    ),
+    choices=(
+        ("auto", _("settings", "Automatic")),
+        ("off", _("settings", "Off")),
+    ),
+)
+IDLE_UNLOAD_MIN = Setting(
+    "engine.idle_unload_min",
+    30,
+    _("settings", "Free the memory after so many idle minutes"),
+    _("settings", "The model is loaded again when you begin to write. 0 never frees it."),
+    minimum=0,
+    maximum=1440,
+    step=5,
+)
+DRAFT_MODEL = Setting("engine.draft_model", "")  # the path of a small model that guesses
 MODEL = Setting("chat.model", "")
 RECENT_MODELS = Setting("chat.recent_models", "")  # files opened by hand, a JSON list
 LIBRARY_FOLDERS = Setting("library.folders", "")  # folders with models, a JSON list
@@ -218,11 +443,45 @@ SHOW_LIST = Setting("window.show_list", True)
 SHOW_INSPECTOR = Setting("window.show_inspector", True)
 
 APPEARANCE = (THEME, TEXT_SCALE)
-CHAT = (SYSTEM_PROMPT,)
-SAMPLING = (TEMPERATURE, TOP_P, TOP_K, MIN_P, REPEAT_PENALTY, SEED, MAX_TOKENS)
-ENGINE = (N_CTX, N_THREADS, FLASH_ATTN, KV_TYPE)
+CHAT = (SYSTEM_PROMPT, OVERFLOW, THINKING)
+SAMPLING = (
+    TEMPERATURE,
+    TOP_P,
+    TOP_K,
+    MIN_P,
+    REPEAT_PENALTY,
+    SEED,
+    MAX_TOKENS,
+    TYPICAL_P,
+    TOP_N_SIGMA,
+    XTC_PROBABILITY,
+    XTC_THRESHOLD,
+    FREQUENCY_PENALTY,
+    PRESENCE_PENALTY,
+    PENALTY_LAST_N,
+    DRY_MULTIPLIER,
+    DRY_BASE,
+    DRY_ALLOWED_LENGTH,
+    DRY_PENALTY_LAST_N,
+    MIROSTAT,
+    MIROSTAT_TAU,
+    MIROSTAT_ETA,
+    STOP_STRINGS,
+    LOGIT_BIAS,
+    JSON_SCHEMA,
+    GRAMMAR,
+)
+ENGINE = (N_CTX, N_THREADS, FLASH_ATTN, KV_TYPE, TUNE, LOOKUP, STATES_LIMIT, IDLE_UNLOAD_MIN)
 DOWNLOADS = (DOWNLOAD_LIMIT, DOWNLOADS_AT_ONCE, HUB_ENDPOINTS)
-HIDDEN = (MODEL, RECENT_MODELS, LIBRARY_FOLDERS, WINDOW_GEOMETRY, SHOW_LIST, SHOW_INSPECTOR)
+HIDDEN = (
+    DRAFT_MODEL,
+    MODEL,
+    RECENT_MODELS,
+    LIBRARY_FOLDERS,
+    WINDOW_GEOMETRY,
+    SHOW_LIST,
+    SHOW_INSPECTOR,
+)
 SECTIONS: tuple[tuple[Message, tuple[Setting[str] | Setting[int] | Setting[float], ...]], ...] = (
     (_("settings", "Appearance"), APPEARANCE),
     (_("settings", "Chat"), CHAT),
@@ -245,22 +504,30 @@ class Settings:
         self._path = path
         self.problem: AppError | None = None
         self._values: dict[str, object] = self._read()
+        self._over: dict[str, object] = {}
 
     def get(self, setting: Setting[T]) -> T:
         """The value, or the default where there is none or it is not acceptable."""
-        value = self._values.get(setting.key, setting.default)
+        value = self._over.get(setting.key, self._values.get(setting.key, setting.default))
         if not setting.accepts(value):
             return setting.default
         if isinstance(setting.default, float) and isinstance(value, int):
             value = float(value)
         return cast(T, value)
 
+    def is_set(self, setting: Setting[T]) -> bool:
+        """Whether a person chose a value; else a model's own default may take its place."""
+        value = self._over.get(setting.key, self._values.get(setting.key))
+        return value is not None and setting.accepts(value)
+
+    def lay_over(self, setting: Setting[T], value: T) -> None:
+        """Take `value` from now on, without keeping it. Raises SettingsError."""
+        self._check(setting, value)
+        self._over[setting.key] = value
+
     def set(self, setting: Setting[T], value: T) -> None:
         """Keep `value` and write the file. Raises SettingsError; the old file then stays."""
-        if not setting.accepts(value):
-            raise SettingsError(
-                _("settings", "{key} cannot be {value}.").fill(key=setting.key, value=str(value))
-            )
+        self._check(setting, value)
         if self._values.get(setting.key) == value:
             return
         self._values[setting.key] = value
@@ -269,6 +536,12 @@ class Settings:
     def reset(self, setting: Setting[T]) -> None:
         if self._values.pop(setting.key, None) is not None:
             self._write()
+
+    def _check(self, setting: Setting[T], value: T) -> None:
+        if not setting.accepts(value):
+            raise SettingsError(
+                _("settings", "{key} cannot be {value}.").fill(key=setting.key, value=str(value))
+            )
 
     def _write(self) -> None:
         data = json.dumps(self._values, indent=1, sort_keys=True, ensure_ascii=False)

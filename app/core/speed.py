@@ -14,21 +14,11 @@ from statistics import median
 from app.core.fit import Layer, MemoryPlan, ModelShape, Use
 from app.core.fit.split import CPU, gpus_of, split_for
 from app.core.hardware import Cpu, Gpu, Hardware
+from app.core.measured import SpeedRecord as SpeedRecord
 from quantize.types import GgmlType
 
 _EARLY = 512  # tokens into a conversation
 _KV_TYPES = {"f16": GgmlType.F16, "q8_0": GgmlType.Q8_0, "q4_0": GgmlType.Q4_0}
-
-
-@dataclass(frozen=True, slots=True)
-class SpeedRecord:
-    """What this machine measured: an answer's speed against what was predicted for it, without any
-    correction. `device`: the one that held most of the weights, as a plan names it.
-    """
-
-    device: str
-    predicted_tps: float
-    measured_tps: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +87,30 @@ def predict_tps(
     """
     seconds = sum(
         _seconds(shape, use, part, hardware) / _correction(part.device, measured)
-        for part in _parts(shape, plan, hardware)
+        for part in _parts(shape, plan.n_gpu_layers, hardware)
     )
     return 1 / seconds
 
 
+def ideal_tps(
+    shape: ModelShape, use: Use, n_gpu_layers: int, hardware: Hardware, n_depth: int
+) -> float | None:
+    """Tokens per second after `n_depth` tokens, if the memory were read without a pause: the active
+    weights once, and all that is kept of the conversation. None where a device's bandwidth is not
+    known."""
+    seconds = 0.0
+    for part in _parts(shape, n_gpu_layers, hardware):
+        bandwidth = part.gpu.bandwidth if part.gpu else hardware.ram_bandwidth
+        if not bandwidth:
+            return None
+        seconds += _read_bytes(part, use.kv_type, n_depth) / bandwidth
+    return 1 / seconds if seconds else None
+
+
 def default_threads(cpu: Cpu) -> int:
-    """One per fast core: slow cores and second threads of a core hold the others up."""
-    return max(1, cpu.n_cores - cpu.n_efficiency)
+    """One per fast core: slow cores and second threads of a core hold the others up. Where only
+    slow ones may be used, all of them."""
+    return max(1, (cpu.n_cores - cpu.n_efficiency) or cpu.n_cores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +126,16 @@ class _Part:
         """As a plan names it."""
         return self.gpu.name if self.gpu else "CPU"
 
+    @property
+    def weight_bytes(self) -> int:
+        """What a token reads of the weights."""
+        return sum(layer.active_bytes for layer in self.layers) + self.head_bytes
 
-def _parts(shape: ModelShape, plan: MemoryPlan, hardware: Hardware) -> Iterable[_Part]:
+
+def _parts(shape: ModelShape, n_gpu_layers: int, hardware: Hardware) -> Iterable[_Part]:
     """Every device that has layers, or the output."""
     gpus = gpus_of(hardware)
-    split = split_for(shape, plan.n_gpu_layers, gpus, hardware.ram_available_bytes)
+    split = split_for(shape, n_gpu_layers, gpus, hardware.ram_available_bytes)
     for device in (CPU, *range(len(gpus))):
         layers = tuple(
             layer
@@ -137,8 +148,8 @@ def _parts(shape: ModelShape, plan: MemoryPlan, hardware: Hardware) -> Iterable[
 
 
 def _seconds(shape: ModelShape, use: Use, part: _Part, hardware: Hardware) -> float:
-    weights = sum(layer.active_bytes for layer in part.layers) + part.head_bytes
-    n_bytes = weights + sum(_kv_bytes(layer, use) for layer in part.layers)
+    weights = part.weight_bytes
+    n_bytes = _read_bytes(part, use.kv_type, min(_EARLY, use.n_ctx))
     gpu = part.gpu
     pace = _gpu_pace(gpu) if gpu else _PACES["cpu"]
     bandwidth = _gpu_bandwidth(gpu) if gpu else _ram_bandwidth(hardware)
@@ -148,10 +159,15 @@ def _seconds(shape: ModelShape, use: Use, part: _Part, hardware: Hardware) -> fl
     return max(reading, counting) + launching
 
 
-def _kv_bytes(layer: Layer, use: Use) -> int:
+def _read_bytes(part: _Part, kv_type: str, n_depth: int) -> int:
+    """What a token reads on this device, after `n_depth` others."""
+    return part.weight_bytes + sum(_kv_bytes(layer, kv_type, n_depth) for layer in part.layers)
+
+
+def _kv_bytes(layer: Layer, kv_type: str, n_depth: int) -> int:
     """Of what the layer keeps, what a token reads."""
-    depth = min(_EARLY, use.n_ctx, layer.window or _EARLY)
-    type_ = _KV_TYPES[use.kv_type]
+    depth = min(n_depth, layer.window or n_depth)
+    type_ = _KV_TYPES[kv_type]
     return (layer.k_width + layer.v_width) * depth * type_.type_size // type_.block_size
 
 

@@ -12,12 +12,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import filelock
 import msgspec
 
+from app.core.benchmarks import BenchRecord
 from app.core.chat import (
     AnswerStats,
     ChatMessage,
@@ -25,15 +27,17 @@ from app.core.chat import (
     OpenConversation,
     Role,
     Status,
+    Summary,
+    furthest,
     latest_leaf,
     path_to,
     siblings,
 )
 from app.core.errors import QT_TRANSLATE_NOOP, StoreError
 from app.core.files import set_aside
-from app.core.measured import SPEEDS_SQL, LoadRecord, Taken
+from app.core.measured import SPEEDS_SQL, LoadRecord, SpeedRecord, Taken
 from app.core.migrations import STEPS
-from app.core.speed import SpeedRecord
+from app.core.tuned import TUNED_SQL, TuneKey, TuneRecord, unpacked
 
 SCHEMA_VERSION = len(STEPS)
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -129,7 +133,15 @@ class Store:
         conversation = self.conversation(conversation_id)
         messages = self._messages(conversation_id)
         path = path_to(conversation.head_id, messages)
-        return OpenConversation(conversation, path, siblings(messages.values()))
+        summary = furthest(self.summaries(conversation_id), path)
+        return OpenConversation(conversation, path, siblings(messages.values()), summary)
+
+    def summaries(self, conversation_id: int) -> tuple[Summary, ...]:
+        """All of a conversation, of whichever branch, the oldest first."""
+        sql = f"SELECT {_SUMMARY} FROM summaries WHERE conversation_id = ? ORDER BY id"
+        with _native_errors():
+            rows = self._connection.execute(sql, (conversation_id,))
+            return tuple(Summary(*row) for row in rows)
 
     def _messages(self, conversation_id: int) -> dict[int, ChatMessage]:
         sql = f"SELECT {_MESSAGE} FROM messages WHERE conversation_id = ?"
@@ -191,6 +203,14 @@ class Store:
             )
         return self.message(int(cursor.lastrowid or 0))
 
+    def name_model(self, message_id: int, model_name: str, variant: str) -> None:
+        """The model that answers, where it was not known yet when the row was made."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE messages SET model_name = ?, variant = ? WHERE id = ?",
+                (model_name, variant, message_id),
+            )
+
     def keep_partial(self, message_id: int, text: str, reasoning: str) -> None:
         """The answer so far."""
         with self._transaction() as connection:
@@ -240,6 +260,33 @@ class Store:
         with self._transaction() as connection:
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
 
+    def add_summary(
+        self, conversation_id: int, up_to_message_id: int, text: str, n_messages: int
+    ) -> Summary:
+        """Keep a summary of `n_messages` messages. Raises StoreError where the last of them is
+        gone, with its conversation perhaps."""
+        now = self._clock()
+        values = (conversation_id, up_to_message_id, text, n_messages, now)
+        with self._transaction() as connection:
+            there = "SELECT 1 FROM messages WHERE id = ? AND conversation_id = ?"
+            if not connection.execute(there, (up_to_message_id, conversation_id)).fetchone():
+                raise StoreError(QT_TRANSLATE_NOOP("store", "This message is no longer there."))
+            cursor = connection.execute(
+                "INSERT INTO summaries (conversation_id, up_to_message_id, text, n_messages,"
+                " created_at) VALUES (?, ?, ?, ?, ?)",
+                values,
+            )
+        return Summary(int(cursor.lastrowid or 0), *values)
+
+    def edit_summary(self, summary_id: int, text: str) -> None:
+        with self._transaction() as connection:
+            connection.execute("UPDATE summaries SET text = ? WHERE id = ?", (text, summary_id))
+
+    def delete_summary(self, summary_id: int) -> None:
+        """The messages it stood for count again, or an earlier summary of them does."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM summaries WHERE id = ?", (summary_id,))
+
     # --- measurements -------------------------------------------------------------------------
 
     def record_load(self, record: LoadRecord) -> None:
@@ -269,6 +316,38 @@ class Store:
         """The newest first, as many as a prediction looks at."""
         with _native_errors():
             return tuple(SpeedRecord(*row) for row in self._connection.execute(SPEEDS_SQL))
+
+    def record_tuned(self, key: TuneKey, record: TuneRecord) -> None:
+        """Keep how a model is run best, in place of what was known of it."""
+        packed = msgspec.json.encode(record).decode()
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO tuned (model, machine, record, created_at)"
+                " VALUES (?, ?, ?, ?)",
+                (key.model, key.machine, packed, self._clock()),
+            )
+
+    def tuned(self, key: TuneKey) -> TuneRecord | None:
+        with _native_errors():
+            row = self._connection.execute(TUNED_SQL, (key.model, key.machine)).fetchone()
+        return unpacked(row[0]) if row else None
+
+    def record_benchmark(self, machine: str, record: BenchRecord) -> BenchRecord:
+        """Keep what a benchmark came to on `machine`; returns it with its time."""
+        now = self._clock()
+        kept = replace(record, created_at=now)
+        packed = msgspec.json.encode(kept).decode()
+        columns = "machine, model, variant, record, created_at"
+        self._insert("benchmarks", columns, (machine, kept.model, kept.variant, packed, now))
+        return kept
+
+    def benchmarks(self, machine: str) -> tuple[BenchRecord, ...]:
+        """Those of `machine`, the newest first. One that this version cannot read is left out."""
+        sql = "SELECT record FROM benchmarks WHERE machine = ? ORDER BY id DESC"
+        with _native_errors():
+            rows = self._connection.execute(sql, (machine,)).fetchall()
+        found = (_benchmark(row[0]) for row in rows)
+        return tuple(record for record in found if record is not None)
 
     def _insert(self, table: str, columns: str, values: tuple[object, ...]) -> None:
         """Only so many rows stay: the oldest go."""
@@ -306,6 +385,7 @@ _MESSAGE = (
     "id, conversation_id, parent_id, role, text, created_at, "
     "reasoning, status, error, model_name, variant, stats"
 )
+_SUMMARY = "id, conversation_id, up_to_message_id, text, n_messages, created_at"
 
 _LOAD = (
     "model, variant, device, n_ctx, kv_type, n_gpu_layers,"
@@ -321,6 +401,14 @@ def _load_record(row: tuple[Any, ...]) -> LoadRecord:
     predicted, actual = Taken(*sizes[:3]), Taken(*sizes[3:6])
     where = (model, variant, device, n_ctx, kv_type, n_gpu_layers)
     return LoadRecord(*where, predicted, actual, host_bytes=sizes[6], rss_bytes=sizes[7])
+
+
+def _benchmark(packed: str) -> BenchRecord | None:
+    try:
+        record = msgspec.json.decode(packed, type=BenchRecord)
+    except msgspec.MsgspecError:
+        return None
+    return record if record.depths else None
 
 
 def _message(row: tuple[Any, ...]) -> ChatMessage:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
-from app.core.prompt import ReasoningSplitter
+from app.core.reasoning import ReasoningSplitter, Style
 from app.engine.protocol import Event, Text
+from app.engine.stopping import StopStrings
 
 FRAME_S = 0.033
 
@@ -22,13 +23,24 @@ class AnswerFigures(TypedDict):
 
 
 class AnswerStream:
-    """Sends the first token at once, later ones together every FRAME_S, never half a character."""
+    """Sends the first token at once, later ones together every FRAME_S, never half a character.
 
-    def __init__(self, request_id: int, emit: Callable[[Event], None]) -> None:
+    `style` tells reasoning from the answer; stop strings end the answer, not the reasoning.
+    """
+
+    def __init__(
+        self,
+        request_id: int,
+        emit: Callable[[Event], None],
+        stop_strings: Sequence[str] = (),
+        style: Style | None = None,
+    ) -> None:
         self._request_id = request_id
         self._emit = emit
+        self._stops = StopStrings(stop_strings)
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._splitter = ReasoningSplitter()
+        self._style = style
+        self._splitter = ReasoningSplitter(style=style)
         self._text = self._reasoning = ""
         self._started = time.perf_counter()
         self._began = self._first = self._thought_from = self._thought_until = 0.0
@@ -36,10 +48,20 @@ class AnswerStream:
         self._n_past = 0
         self.n_generated = 0
 
+    @property
+    def is_over(self) -> bool:
+        """A stop string has been written; it and what follows are not shown."""
+        return self._stops.hit
+
+    @property
+    def is_before_answer(self) -> bool:
+        """Whether what the model writes next belongs to its reasoning, or to a tag."""
+        return self._splitter.is_before_answer
+
     def begin(self, prompt_end: str) -> None:
         """The prompt has been read; `prompt_end` are its last characters."""
         self._began = time.perf_counter()
-        self._splitter = ReasoningSplitter(prompt_end)
+        self._splitter = ReasoningSplitter(prompt_end, self._style)
         if self._splitter.in_reasoning:
             self._thought_from = self._began
 
@@ -50,17 +72,16 @@ class AnswerStream:
         self._last = now
         self.n_generated += 1
         self._n_past = n_past
-        self._split(self._utf8.decode(piece), now)
+        self._split(self._splitter.feed(self._utf8.decode(piece)), now)
         if now - self._sent >= FRAME_S:
             self._send(now)
 
     def finish(self, n_read: int) -> AnswerFigures:
         """Send what is still held back; `n_read` prompt tokens were computed for this answer."""
         now = time.perf_counter()
-        self._split(self._utf8.decode(b"", final=True), now)
-        text, reasoning = self._splitter.finish()
-        self._text += text
-        self._reasoning += reasoning
+        self._split(self._splitter.feed(self._utf8.decode(b"", final=True)), now)
+        self._split(self._splitter.finish(), now)
+        self._text += self._stops.finish()
         self._send(now)
         if self._thought_from and not self._thought_until:
             self._thought_until = now
@@ -73,9 +94,9 @@ class AnswerStream:
             thought_ms=(self._thought_until - self._thought_from) * 1000,
         )
 
-    def _split(self, piece: str, now: float) -> None:
-        text, reasoning = self._splitter.feed(piece)
-        self._text += text
+    def _split(self, parts: tuple[str, str], now: float) -> None:
+        text, reasoning = parts
+        self._text += self._stops.feed(text)
         self._reasoning += reasoning
         if self._splitter.in_reasoning:
             self._thought_from = self._thought_from or now

@@ -1,25 +1,44 @@
-"""The parent's end of the engine child. No Qt, no llama.cpp: the window and the CLI both use it."""
+"""The parent's end of the engine child. No Qt, no llama.cpp: the window and the CLI both use it.
+
+The other children's ends are found here too, imported when first used: the window starts with this.
+"""
 
 from __future__ import annotations
 
+import importlib
 import queue
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.child import Child, death_of
 from app.core.errors import (
     QT_TRANSLATE_NOOP,
     AppError,
     EngineError,
+    EngineLostError,
     Message,
     ModelFileError,
     PromptError,
 )
 from app.engine import protocol
-from app.engine.exact import exact_plan
-from app.engine.examine import examine, probe, probe_devices
 from app.engine.protocol import Command, Event, Failed, Hello
+from app.engine.silence import Silence
+
+if TYPE_CHECKING:
+    from app.engine.exact import exact_plan
+    from app.engine.examine import examine, probe, probe_devices
+else:
+    _HOMES = {
+        "exact_plan": "exact",
+        **dict.fromkeys(("examine", "probe", "probe_devices"), "examine"),
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"app.engine.{_HOMES[name]}"), name)
+
 
 __all__ = [
     "BlockingEngine",
@@ -33,7 +52,16 @@ __all__ = [
 ]
 
 SILENCE_LIMIT_S = 15.0
-_ENDING = (protocol.Loaded, protocol.Done, protocol.BenchDone, protocol.Failed)
+_EXIT_GRACE_S = 4.0  # the child keeps a conversation's cache before it goes
+_ENDING = (
+    protocol.Loaded,
+    protocol.Done,
+    protocol.BenchDone,
+    protocol.Left,
+    protocol.Tuned,
+    protocol.Failed,
+)
+_UNANSWERED = (protocol.Stop, protocol.Forget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +78,7 @@ class EngineClient:
         self._on_event = on_event
         self._closing = False
         self._n_running = 0
-        self._last_heard = time.monotonic()
+        self._silence = Silence()
         self._verdict: EngineError | None = None
         self._child = Child("engine", self._on_line, self._on_exit, protocol.MAX_FRAME_BYTES)
 
@@ -71,14 +99,14 @@ class EngineClient:
                 QT_TRANSLATE_NOOP("engine", "Shorten the message, or start a new conversation."),
                 str(error),
             ) from error
-        if not isinstance(command, protocol.Stop):
+        if not isinstance(command, _UNANSWERED):
             self._n_running += 1
-        self._last_heard = time.monotonic()
+        self._silence.begin()
         self._child.send(line)
 
     def end_if_silent(self) -> None:
         """Call now and then while something runs: a child that says nothing for long is ended."""
-        if self._n_running > 0 and time.monotonic() - self._last_heard > SILENCE_LIMIT_S:
+        if self._n_running > 0 and self._silence.seconds() > SILENCE_LIMIT_S:
             self._end_with(
                 QT_TRANSLATE_NOOP("engine", "The model does not respond, so it was ended."),
                 "no heartbeat",
@@ -93,10 +121,10 @@ class EngineClient:
     def close(self) -> None:
         """End the child; returns when it is gone."""
         self._closing = True
-        self._child.close()
+        self._child.close(_EXIT_GRACE_S)
 
     def _on_line(self, line: bytes) -> None:
-        self._last_heard = time.monotonic()
+        self._silence.heard()
         try:
             event = protocol.decode_event(line)
             if isinstance(event, Hello) and event.protocol != protocol.PROTOCOL_VERSION:
@@ -124,7 +152,7 @@ class EngineClient:
 
 def error_from(failed: Failed) -> AppError:
     """The exception that a Failed event stands for."""
-    kinds = {"model": ModelFileError, "prompt": PromptError}
+    kinds = {"model": ModelFileError, "prompt": PromptError, "lost": EngineLostError}
     kind = kinds.get(failed.kind, EngineError)
     return kind(failed.text, failed.hint, failed.detail)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 import sys
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import psutil
 
+from app.core import speed
 from app.core.hardware import Device, features
 from app.core.hardware.known import backend_of
+from app.core.hardware.platforms import this_platform
+from app.engine import cpu_windows
 from app.engine.native import lib, lib_dir
 
 _TYPES = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel"}
@@ -141,6 +144,11 @@ def main_device(on_gpu: bool) -> str:
 
 
 def default_threads() -> int:
-    """One thread per physical core this process may use; llama.cpp's threads spin."""
-    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
+    """One thread per fast core this process may use: affinity and a container's limit of time
+    count. llama.cpp's threads spin, and all wait for the slowest."""
+    cpu = this_platform().cpu()
+    if sys.platform == "win32":  # only calls tell there of slow cores, and of affinity
+        n_allowed = len(psutil.Process().cpu_affinity() or ()) or cpu.n_cores
+        n_slow = cpu_windows.n_efficiency()
+        cpu = replace(cpu, n_cores=min(cpu.n_cores, n_allowed), n_efficiency=n_slow)
+    return speed.default_threads(cpu)

@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 from app.core.errors import AppError
 from app.engine import protocol
+from app.engine.chatformat import ChatFormat
 from app.engine.context import Context
 from app.engine.model import Model, NativeLog
 from app.engine.native import StopFlag, lib
 from app.engine.protocol import Buffer, Failed, Fitted, Load
-from app.engine.template import FALLBACK_TEMPLATE, ChatTemplate
+from app.engine.turns import chat_template, turns_of
 from app.engine.usage import rss_bytes
 from app.engine.worker import failed
 
@@ -28,11 +29,11 @@ def fit(load: Load, log: NativeLog) -> Fitted:
     model = Model(Path(load.path), load.n_gpu_layers, log, lambda _: True, without_weights=True)
     context = Context(model, load, log, StopFlag())
     # As the engine does, so that this process weighs what it would.
-    ChatTemplate(model.header.chat_template or FALLBACK_TEMPLATE, model.bos_text, model.eos_text)
+    turns_of(ChatFormat(chat_template(model.header), model.bos_text, model.eos_text), model)
     states = log.buffer_bytes("RS")  # these are really there
     fitted = Fitted(
         compute=tuple(Buffer(name, n_bytes) for name, n_bytes in log.buffers("compute")),
-        output_bytes=log.buffer_bytes("output"),
+        output_bytes=context.output_bytes,
         kv_bytes=log.cache_bytes() + states,
         process_bytes=rss_bytes() - states - log.buffer_bytes("output"),
     )

@@ -6,6 +6,7 @@ Source: include/llama.h at the pinned commit (llama-cpp-python 0.3.36 carries 0c
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any
 from app.core.errors import QT_TRANSLATE_NOOP, EngineError, ModelFileError
 from app.core.fit import shape_of
 from app.core.fit.repacking import maps_file, repacked_bytes
-from app.core.prompt import REASONING_TAGS
 from app.engine import devices
 from app.engine.native import lib
 from quantize.errors import GgufError
@@ -23,7 +23,12 @@ from quantize.gguf_header import GgufHeader, read_header
 _LOG_ERROR = 4
 _AUTO, _READ = -1, 0  # llama_load_mode: as the devices have it, or without mapping the file
 _KEPT_LOG_LINES = 400
+_SPECIAL = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
+_TAG_CHARS = 200  # no special token is longer
 _CELLS = re.compile(r"size = *([\d.]+) MiB \( *\d+ cells,.*K \(")
+
+
+_called: list[object] = []  # llama.cpp keeps the last callback; it must live as long
 
 
 class NativeLog:
@@ -33,6 +38,8 @@ class NativeLog:
         self._lines: list[tuple[int, str]] = []
         self._callback = lib.llama_log_callback(self._on_line)
         lib.llama_log_set(self._callback, None)
+        _called.append(self._callback)
+        del _called[:-1]
 
     def clear(self) -> None:
         self._lines.clear()
@@ -91,24 +98,35 @@ class Model:
         self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
             raise _load_error(self.header, path, log.errors())
-        self._vocab = lib.llama_model_get_vocab(self.handle)
-        self.n_vocab = int(lib.llama_vocab_n_tokens(self._vocab))
+        self.vocab = lib.llama_model_get_vocab(self.handle)
+        self.n_vocab = int(lib.llama_vocab_n_tokens(self.vocab))
         self.n_ctx_train = int(lib.llama_model_n_ctx_train(self.handle))
         self.n_params = int(lib.llama_model_n_params(self.handle))
         self.size_bytes = int(lib.llama_model_size(self.handle))
+        self.can_rewind = not (  # a recurrent state cannot be taken back token by token
+            lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle)
+        )
         self.n_swa = int(lib.llama_model_n_swa(self.handle))
         self._piece_buffer = ctypes.create_string_buffer(512)
-        self._shown_tokens = self._tag_tokens()
+        self._shown_tokens = self._end_tokens = self._inner_tokens = frozenset[int]()
 
     @property
     def bos(self) -> int:
-        return int(lib.llama_vocab_bos(self._vocab))
+        return int(lib.llama_vocab_bos(self.vocab))
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this file from any other, and from itself once changed: header, size, time."""
+        path, header = self.header.path, self.header
+        with path.open("rb") as file:
+            digest = hashlib.sha256(file.read(header.data_offset)).hexdigest()
+        return f"{digest} {header.file_size_bytes} {path.stat().st_mtime_ns}"
 
     def token_text(self, token: int) -> str:
         """The text of a special token as the vocabulary writes it; "" for none."""
         if token < 0:
             return ""
-        return bytes(lib.llama_vocab_get_text(self._vocab, token) or b"").decode("utf-8", "replace")
+        return bytes(lib.llama_vocab_get_text(self.vocab, token) or b"").decode("utf-8", "replace")
 
     @property
     def bos_text(self) -> str:
@@ -116,17 +134,35 @@ class Model:
 
     @property
     def eos_text(self) -> str:
-        return self.token_text(int(lib.llama_vocab_eos(self._vocab)))
+        return self.token_text(int(lib.llama_vocab_eos(self.vocab)))
+
+    def mark(self, ends: frozenset[int], inner: frozenset[int], shown: frozenset[int]) -> None:
+        """Tokens that end a turn, that do not whatever the file says, and whose text is wanted."""
+        self._end_tokens, self._inner_tokens, self._shown_tokens = ends, inner, shown
 
     def is_end(self, token: int) -> bool:
-        return bool(lib.llama_vocab_is_eog(self._vocab, token))
+        if token in self._end_tokens or token in self._inner_tokens:
+            return token in self._end_tokens
+        return bool(lib.llama_vocab_is_eog(self.vocab, token))
+
+    def special_tokens(self, text: str) -> Sequence[int]:
+        """The tokens in `text` that are not made of its characters: control and user-defined."""
+        return [token for token in self.tokenize(text, add_special=False) if self._special(token)]
+
+    def first_special(self, text: str) -> int | None:
+        """The token that `text` begins with, where it is a special one."""
+        tokens = self.tokenize(text[:_TAG_CHARS], add_special=False)
+        return tokens[0] if tokens and self._special(tokens[0]) else None
+
+    def _special(self, token: int) -> bool:
+        return bool(lib.llama_vocab_get_attr(self.vocab, token) & _SPECIAL)
 
     def tokenize(self, text: str, add_special: bool = True) -> Sequence[int]:
         """Token ids of `text`, int32; special tokens written in the text are recognised."""
         data = text.encode("utf-8", "replace")
         capacity = len(data) + 8
         tokens = (lib.llama_token * capacity)()
-        n = lib.llama_tokenize(self._vocab, data, len(data), tokens, capacity, add_special, True)
+        n = lib.llama_tokenize(self.vocab, data, len(data), tokens, capacity, add_special, True)
         if n < 0:
             raise EngineError(QT_TRANSLATE_NOOP("engine", "The text could not be tokenized."))
         return list(tokens[:n])
@@ -140,25 +176,16 @@ class Model:
         """The UTF-8 bytes of `token`, perhaps part of a character; control tokens are empty."""
         special = token in self._shown_tokens
         buffer = self._piece_buffer
-        n = lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, special)
+        n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, special)
         if n < 0:
             self._piece_buffer = buffer = ctypes.create_string_buffer(-n)
-            n = lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, special)
+            n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, special)
         return buffer.raw[: max(n, 0)]
 
     def close(self) -> None:
         if self.handle:
             lib.llama_model_free(self.handle)
             self.handle = None
-
-    def _tag_tokens(self) -> frozenset[int]:
-        """Reasoning tags that are single control tokens: shown, so that they can be folded."""
-        shown = set()
-        for tag in (tag for pair in REASONING_TAGS for tag in pair):
-            tokens = self.tokenize(tag, add_special=False)
-            if len(tokens) == 1:
-                shown.add(tokens[0])
-        return frozenset(shown)
 
 
 def _is_mapped(header: GgufHeader) -> bool:
@@ -203,8 +230,12 @@ def is_out_of_memory(log: str) -> bool:
     return any(mark in log for mark in marks)
 
 
-def out_of_memory(log: str) -> EngineError:
-    return EngineError(
+class MemoryShortError(EngineError):
+    """llama.cpp could not get the memory it asked for."""
+
+
+def out_of_memory(log: str) -> MemoryShortError:
+    return MemoryShortError(
         QT_TRANSLATE_NOOP("engine", "This computer has too little free memory for this model."),
         QT_TRANSLATE_NOOP(
             "engine", "Close some programs, choose a smaller model, or a smaller context."

@@ -26,18 +26,41 @@ class Frame(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class PromptMessage(msgspec.Struct, frozen=True):
+    """`reasoning`: what the model thought before this answer, for templates that want it."""
+
     role: str
     text: str
+    reasoning: str = ""
 
 
 class Sampling(msgspec.Struct, frozen=True):
-    """Names and meaning as in llama.cpp's common/sampling.h; `seed` None draws a new one."""
+    """Names, meaning and order as in llama.cpp's common/sampling.h; `seed` None draws a new one.
+
+    What does nothing at its default is off. `logit_bias`: (word, bias), or ("[id]", bias) for a
+    token. `grammar` is GBNF, "" for none; a model's reasoning is not bound by it.
+    """
 
     temperature: float = 0.7
     top_k: int = 40
     top_p: float = 0.95
     min_p: float = 0.05
+    typical_p: float = 1.0
+    top_n_sigma: float = 0.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
     repeat_penalty: float = 1.05
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    penalty_last_n: int = 64
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = 64
+    mirostat: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    logit_bias: tuple[tuple[str, float], ...] = ()
+    grammar: str = ""
     seed: int | None = None
 
 
@@ -45,9 +68,15 @@ class Sampling(msgspec.Struct, frozen=True):
 
 
 class Load(Frame, frozen=True):
-    """Load one GGUF, in place of the one loaded before. `n_threads` 0: one per physical core.
+    """Load one GGUF, in place of the one loaded before. `n_threads` 0: one per fast core.
 
-    `n_gpu_layers` -1: all, where a GPU is there. `flash_attn`: "auto", "on" or "off".
+    `n_gpu_layers` -1: as many as fit, and fewer or a smaller context where memory turns out short.
+    `flash_attn`: "auto", "on" or "off". `lookup`: guess tokens from what was said before, where
+    that is faster. `draft_path`: a small model of the same vocabulary that guesses;
+    "" for none. `pass_costs`: what a pass over n tokens takes against one over a single token, as
+    (n, ratio), measured by Tune; () while not known. `states_folder`: where the caches of
+    conversations are kept, `states_limit_bytes` of them; "" for nowhere. `sha256`: of the file,
+    where it is known.
     """
 
     path: str
@@ -56,15 +85,52 @@ class Load(Frame, frozen=True):
     n_gpu_layers: int = -1
     flash_attn: str = "auto"
     kv_type: str = "f16"
+    lookup: bool = True
+    draft_path: str = ""
+    pass_costs: tuple[tuple[int, float], ...] = ()
+    states_folder: str = ""
+    states_limit_bytes: int = 0
+    sha256: str = ""
 
 
 class Generate(Frame, frozen=True):
-    """Answer the last of `messages`. `max_tokens` 0: as much as the context holds."""
+    """Answer the last of `messages`. `max_tokens` 0: as much as the context holds.
+
+    `stop`: strings that end the answer, themselves not shown. `conversation`: its name, under which
+    the cache may be kept; "" for one that is not. `thinking`: whether the model is to think first,
+    where its template has a switch; None leaves it to the template. `n_dropped`: how many of the
+    oldest turns were left out already when the turn before this one was answered. `overflow`: what
+    happens when the messages do not fit: "oldest" leaves old turns out, "stop" refuses. `begun`:
+    the answer so far; the model goes on from there.
+    """
 
     request_id: int
     messages: tuple[PromptMessage, ...]
     sampling: Sampling = Sampling()
     max_tokens: int = 0
+    stop: tuple[str, ...] = ()
+    conversation: str = ""
+    thinking: bool | None = None
+    n_dropped: int = 0
+    overflow: str = "oldest"
+    begun: str = ""
+
+
+class Leave(Frame, frozen=True):
+    """The conversation is left: keep its cache on disk. Answered by Left."""
+
+
+class Forget(Frame, frozen=True):
+    """The conversation is deleted: delete what is kept of it. Not answered."""
+
+    conversation: str
+
+
+class Tune(Frame, frozen=True):
+    """Measure how this model is run best here, within `limit_s`. Answered by Tuned."""
+
+    request_id: int
+    limit_s: float = 6.0
 
 
 class Stop(Frame, frozen=True):
@@ -74,12 +140,18 @@ class Stop(Frame, frozen=True):
 
 
 class Bench(Frame, frozen=True):
-    """Measure prompt speed over `n_prompt` tokens and decode speed over `n_gen` tokens."""
+    """Measure prompt speed over `n_prompt` tokens and decode speed over `n_gen` tokens, each
+    `repetitions` times after every one of `n_depths` tokens. Answered by BenchDone.
+
+    `n_first`: the tokens of the conversation whose first token is waited for, 0 for none.
+    """
 
     request_id: int
     n_prompt: int = 512
     n_gen: int = 128
     repetitions: int = 5
+    n_depths: tuple[int, ...] = (0,)
+    n_first: int = 0
 
 
 class Probe(Frame, frozen=True):
@@ -88,7 +160,7 @@ class Probe(Frame, frozen=True):
     skip: tuple[str, ...] = ()
 
 
-Command = Load | Generate | Stop | Bench
+Command = Load | Generate | Leave | Forget | Tune | Stop | Bench
 
 
 # --- events -----------------------------------------------------------------------------------
@@ -119,6 +191,11 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class Loaded(Frame, frozen=True):
+    """A model is there. `n_smaller`: how many ways to load it failed for lack of memory, and
+    `notice` what was given up for it. `can_think`: its template has a switch for thinking.
+    `sampling`: the file's own defaults, by Sampling's names.
+    """
+
     path: str
     name: str
     variant: str
@@ -133,6 +210,12 @@ class Loaded(Frame, frozen=True):
     has_chat_template: bool
     load_ms: float
     memory: Memory
+    kv_type: str = "f16"
+    n_gpu_layers: int = 0
+    n_smaller: int = 0
+    notice: Message | None = None
+    can_think: bool = False
+    sampling: tuple[tuple[str, float], ...] = ()
 
 
 class PromptProgress(Frame, frozen=True):
@@ -152,7 +235,10 @@ class Text(Frame, frozen=True):
 
 
 class Done(Frame, frozen=True):
-    """The answer is complete. `stop_reason`: "stop", "length", "context" or "cancelled"."""
+    """The answer is complete. `stop_reason`: "stop", "length", "context" or "cancelled".
+
+    `n_guessed` tokens were guessed from what was said before, and `n_true` of them came true.
+    """
 
     request_id: int
     n_prompt: int
@@ -167,15 +253,49 @@ class Done(Frame, frozen=True):
     stop_reason: str
     seed: int
     rss_bytes: int
+    n_guessed: int = 0
+    n_true: int = 0
+
+
+class BenchProgress(Frame, frozen=True):
+    """`share` of the work is done; the rest takes about `left_s`. `step`: "warmup", "depth",
+    "prompt", "decode" or "first", after `n_depth` tokens."""
+
+    request_id: int
+    step: str
+    n_depth: int
+    share: float
+    left_s: float
+
+
+class BenchDepth(msgspec.Struct, frozen=True):
+    """Every measurement after `n_depth` tokens, in tokens per second."""
+
+    n_depth: int
+    pp_tps: tuple[float, ...] = ()
+    tg_tps: tuple[float, ...] = ()
 
 
 class BenchDone(Frame, frozen=True):
+    """What was measured; `was_stopped`: not all of it.
+
+    `ttft_ms`: from a short question to its first token. The others are waits in a conversation of
+    `n_first` tokens: `cold` with all of it to be read, `warm` with its last question to be read,
+    `restored` the same after its cache came back from disk.
+    """
+
     request_id: int
     pp_tps: tuple[float, ...]
     tg_tps: tuple[float, ...]
     ttft_ms: tuple[float, ...]
     peak_bytes: int
     n_threads: int
+    depths: tuple[BenchDepth, ...] = ()
+    n_first: int = 0
+    cold_ms: tuple[float, ...] = ()
+    warm_ms: tuple[float, ...] = ()
+    restored_ms: tuple[float, ...] = ()
+    was_stopped: bool = False
 
 
 class Buffer(msgspec.Struct, frozen=True):
@@ -198,8 +318,29 @@ class Fitted(Frame, frozen=True):
     process_bytes: int
 
 
+class Left(Frame, frozen=True):
+    """`kept_bytes`: the size of the file, 0 where nothing was kept."""
+
+    kept_bytes: int
+
+
+class Tuned(Frame, frozen=True):
+    """`n_threads`, `flash_attn` and `kv_type` are what is best here; `pass_costs` as in Load.
+    `n_threads` 0: not found out, as another command came, or other programs were busy.
+
+    `kv_type` differs from "f16" only where it is no slower and memory is short.
+    """
+
+    request_id: int
+    n_threads: int
+    flash_attn: str
+    kv_type: str
+    pass_costs: tuple[tuple[int, float], ...]
+
+
 class Failed(Frame, frozen=True):
-    """A command failed; the child lives on. `kind`: "model", "prompt" or "engine"."""
+    """A command failed; the child lives on. `kind`: "model", "prompt", "engine" or "lost", after
+    which the child can compute no more."""
 
     kind: str
     text: Message
@@ -235,7 +376,19 @@ class ProbePart(Frame, frozen=True):
     trouble: str = ""
 
 
-Event = Hello | Heartbeat | Loaded | PromptProgress | Text | Done | BenchDone | Failed
+Event = (
+    Hello
+    | Heartbeat
+    | Loaded
+    | PromptProgress
+    | Text
+    | Done
+    | BenchProgress
+    | BenchDone
+    | Left
+    | Tuned
+    | Failed
+)
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.library import name_of
 from app.core.prompt import fit_messages
 from app.engine import devices
 from app.engine.answer import AnswerStream
+from app.engine.chatformat import ChatFormat
 from app.engine.context import Context, StoppedError
+from app.engine.conversation import ConversationCache
+from app.engine.defaults import sampling_defaults
+from app.engine.guessers import guessing_for
+from app.engine.guessing import Guessing
+from app.engine.loading import Opened, open_model
 from app.engine.model import Model, NativeLog
-from app.engine.native import StopFlag
+from app.engine.native import LLAMA_CPP_VERSION, StopFlag
+from app.engine.numbers import check_all
 from app.engine.protocol import (
     Done,
     Event,
@@ -24,10 +32,13 @@ from app.engine.protocol import (
     PromptProgress,
 )
 from app.engine.sampling import SamplerChain
-from app.engine.template import FALLBACK_TEMPLATE, ChatTemplate
+from app.engine.states import States
+from app.engine.turns import chat_template, turns_of
 from app.engine.usage import rss_bytes
+from app.engine.writing import Writer
 
 Emit = Callable[[Event], None]
+_HEADER_TOKENS = 24  # enough for the longest beginning of an answer that a template writes
 
 
 class Session:
@@ -38,32 +49,51 @@ class Session:
         started = time.perf_counter()
         log.clear()
         self._stop = stop
-        self._model = Model(Path(load.path), load.n_gpu_layers, log, lambda _fraction: not stop)
+        self._guessing: Guessing | None = None
+        opened = open_model(load, log, stop)
+        self._model, self._context, load = opened.model, opened.context, opened.load
         try:
-            self._context = Context(self._model, load, log, stop)
-        except BaseException:
-            self._model.close()
-            raise
-        try:
-            source = self._model.header.chat_template or FALLBACK_TEMPLATE
-            self._template = ChatTemplate(source, self._model.bos_text, self._model.eos_text)
+            source = chat_template(self._model.header)
+            self._format = ChatFormat(source, self._model.bos_text, self._model.eos_text)
+            self._turns = turns_of(self._format, self._model)
+            self._model.mark(self._turns.ends, self._turns.inner, self._turns.shown)
             self._context.warm_up()
+            check_all(self._context.handle, self._model.n_vocab)
+            self._guessing, unused = guessing_for(load, self._model, self._context, log, stop)
         except BaseException:
             self.close()
             raise
-        self.loaded = self._describe(load, log, (time.perf_counter() - started) * 1000)
+        self._cache = ConversationCache(
+            self._context, _states(load, self._model, source, self._context)
+        )
+        opened = replace(opened, notice=opened.notice or unused)
+        self.loaded = self._describe(opened, log, (time.perf_counter() - started) * 1000)
+
+    def leave(self) -> int:
+        """Keep the cache of the conversation that was answered last; returns the file's bytes."""
+        return self._cache.leave()
 
     def close(self) -> None:
+        if self._guessing is not None:
+            self._guessing.close()
         self._context.close()
         self._model.close()
 
     @property
-    def n_threads(self) -> int:
-        return self._context.n_threads
+    def model(self) -> Model:
+        return self._model
 
-    def _describe(self, load: Load, log: NativeLog, load_ms: float) -> Loaded:
-        header, context = self._model.header, self._context
+    @property
+    def context(self) -> Context:
+        return self._context
+
+    def _describe(self, opened: Opened, log: NativeLog, load_ms: float) -> Loaded:
+        header, context, load = self._model.header, self._context, opened.load
         return Loaded(
+            kv_type=load.kv_type,
+            n_gpu_layers=load.n_gpu_layers,
+            n_smaller=opened.n_smaller,
+            notice=opened.notice,
             path=load.path,
             name=name_of(Path(load.path), header),
             variant=header.variant,
@@ -75,12 +105,14 @@ class Session:
             n_threads=context.n_threads,
             device=devices.main_device(context.on_gpu),
             flash_attn=context.flash_attn != "off",
-            has_chat_template=bool(header.chat_template),
+            has_chat_template=bool(chat_template(header)),
+            can_think=self._format.can_think,
+            sampling=sampling_defaults(header),
             load_ms=load_ms,
             memory=Memory(
                 weights_bytes=log.buffer_bytes("model") or self._model.size_bytes,
                 kv_bytes=log.buffer_bytes("KV") + log.buffer_bytes("RS"),
-                compute_bytes=log.buffer_bytes("compute") + log.buffer_bytes("output"),
+                compute_bytes=log.buffer_bytes("compute") + context.output_bytes,
                 rss_bytes=rss_bytes(),
             ),
         )
@@ -89,21 +121,37 @@ class Session:
 
     def generate(self, request: Generate, emit: Emit) -> Done:
         """Answer, emitting Text as it comes. Raises PromptError or EngineError."""
-        answer = AnswerStream(request.request_id, emit)
-        prompt = fit_messages(request.messages, self._context.n_ctx, self._tokenize)
-        sampler = SamplerChain(request.sampling, self._model.n_vocab)
-        stop_reason, n_cached = "cancelled", 0
+        stops = (*request.stop, *self._turns.stops)
+        answer = AnswerStream(request.request_id, emit, stops, self._format.style)
+        prompt = fit_messages(
+            request.messages,
+            self._context.n_ctx,
+            lambda messages: self._tokenize(messages, request.thinking, request.begun),
+            max_tokens=request.max_tokens,
+            n_dropped=request.n_dropped,
+            overflow=request.overflow,
+        )
+        sampler = SamplerChain(
+            request.sampling,
+            self._model.vocab,
+            self._model.n_vocab,
+            self._turns.shown.__contains__,
+        )
+        stop_reason, n_cached, writer = "cancelled", 0, None
         try:
             sampler.accept_prompt(prompt.tokens)
-            n_cached = self._read(prompt.tokens, request.request_id, emit)
+            n_cached = self._read(request, prompt.tokens, emit)
             answer.begin(self._prompt_end(prompt.tokens))
-            stop_reason = self._write(answer, sampler, request.max_tokens)
+            writer = self._writer(sampler)
+            stop_reason = writer.write(answer, request.max_tokens)
         except StoppedError:
             pass
         finally:
             sampler.close()
             self._context.drop_beyond(len(self._context.tokens))
         return Done(
+            n_guessed=writer.n_guessed if writer else 0,
+            n_true=writer.n_true if writer else 0,
             request_id=request.request_id,
             n_prompt=len(prompt.tokens),
             n_cached=n_cached,
@@ -115,57 +163,43 @@ class Session:
             **answer.finish(len(prompt.tokens) - n_cached),
         )
 
-    def _tokenize(self, messages: Sequence[PromptMessage]) -> Sequence[int]:
-        return self._model.tokenize_prompt(self._template.render(messages))
+    def _writer(self, sampler: SamplerChain) -> Writer:
+        return Writer(self._model, self._context, sampler, self._stop, self._guessing)
+
+    def _tokenize(
+        self, messages: Sequence[PromptMessage], thinking: bool | None = None, begun: str = ""
+    ) -> Sequence[int]:
+        return self._model.tokenize_prompt(self._format.render(messages, thinking) + begun)
 
     def _prompt_end(self, tokens: Sequence[int]) -> str:
-        end = b"".join(self._model.piece(token) for token in tokens[-8:])
+        end = b"".join(self._model.piece(token) for token in tokens[-_HEADER_TOKENS:])
         return end.decode("utf-8", "replace")
 
-    def _read(self, tokens: Sequence[int], request_id: int, emit: Emit) -> int:
+    def _read(self, request: Generate, tokens: Sequence[int], emit: Emit) -> int:
         """Bring the cache to hold `tokens`; returns how many it held already."""
-        n_cached = self._context.keep_prefix(tokens)
-        for start in range(n_cached, len(tokens), self._context.n_batch):
-            if start > n_cached:
-                emit(PromptProgress(request_id, start, len(tokens)))
-            self._context.decode(tokens[start : start + self._context.n_batch])
-        return n_cached
 
-    def _write(self, answer: AnswerStream, sampler: SamplerChain, max_tokens: int) -> str:
-        """Sample and decode until the end; returns the reason it ended."""
-        context = self._context
-        while not self._stop:
-            token = sampler.sample(context.handle)
-            if self._model.is_end(token):
-                return "stop"
-            answer.add(self._model.piece(token), len(context.tokens) + 1)
-            if answer.n_generated == max_tokens:
-                return "length"
-            if len(context.tokens) >= context.n_ctx:
-                return "context"
-            context.decode([token])
-        return "cancelled"
+        def on_progress(n_done: int) -> None:
+            emit(PromptProgress(request.request_id, n_done, len(tokens)))
 
-    # --- measuring ----------------------------------------------------------------------------
+        return self._cache.read(request.conversation, request.messages, tokens, on_progress)
 
-    def measure_prompt(self, n_tokens: int) -> float:
-        """Tokens per second of reading `n_tokens` tokens into an empty cache."""
-        return self._measure(n_tokens, self._context.n_batch)
-
-    def measure_decode(self, n_tokens: int) -> float:
-        """Tokens per second of writing `n_tokens` tokens from an empty cache."""
-        return self._measure(n_tokens, 1)
-
-    def _measure(self, n_tokens: int, n_batch: int) -> float:
-        n_tokens = min(n_tokens, self._context.n_ctx)
-        self.forget()
-        tokens = [(i * 7919 + 13) % self._model.n_vocab for i in range(n_tokens)]
-        started = time.perf_counter()
-        for start in range(0, n_tokens, n_batch):
-            self._context.decode(tokens[start : start + n_batch])
-        self._context.synchronize()
-        return n_tokens / (time.perf_counter() - started)
-
-    def forget(self) -> None:
+    def empty(self) -> None:
         """Empty the cache, so that the next prompt is read from its beginning."""
-        self._context.clear()
+        self._cache.empty()
+
+    def forget(self, conversation: str) -> None:
+        """Delete what is kept of a conversation that will not come back."""
+        self._cache.forget(conversation)
+
+
+def _states(load: Load, model: Model, template: str, context: Context) -> States | None:
+    if not load.states_folder:
+        return None
+    owner = (
+        load.sha256 or model.fingerprint,
+        template,
+        load.kv_type,
+        context.flash_attn,
+        LLAMA_CPP_VERSION,
+    )
+    return States(Path(load.states_folder), "\0".join(owner), load.states_limit_bytes)

@@ -1,163 +1,157 @@
-"""The model's own chat template, rendered in a sandbox with limits; runs in the child only.
+"""A model's chat template, rendered; where it refuses a conversation, one that it takes is found.
 
-The template comes out of a model file and is as trusted as the rest of that file: not at all.
-Jinja's immutable sandbox keeps it from attributes, a watchdog ends it after `limit_s`, and
-multiplication is bounded so that one expression cannot fill the memory.
+Runs in the child only: templates are run in `app.engine.sandbox`. What a template says about the
+model's way of answering is `app.engine.chatformat`'s.
 """
 
 from __future__ import annotations
 
-import ctypes
-import datetime
-import json
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jinja2
-import jinja2.ext
-import jinja2.sandbox
-from jinja2.exceptions import SecurityError
 
 from app.core.errors import QT_TRANSLATE_NOOP, Message, PromptError
 from app.engine.protocol import PromptMessage
+from app.engine.sandbox import Sandbox, TemplateTimeout, join, limited, strftime_now
 
 TIME_LIMIT_S = 5.0
-_MAX_CHARS = 64 * 1024 * 1024
-_MAX_REPEAT = 1_000_000
+Messages = Sequence[PromptMessage]
 
 FALLBACK_TEMPLATE = (
     "{% for message in messages %}"
     "{{ {'system': 'Instructions', 'user': 'User', 'assistant': 'Assistant'}[message.role] }}: "
     "{{ message.content }}\n\n"
-    "{% endfor %}Assistant:"
+    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 
 
-class _TemplateTimeout(BaseException):
-    """Thrown into the rendering thread by the watchdog; a template cannot catch it."""
-
-
-class _TemplateRaisedError(Exception):
-    """The template called raise_exception."""
-
-
-class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        bounded = operator == "%" or (operator == "*" and numbers)
-        if not bounded and max(_size(left), 1) * max(_size(right), 1) > _MAX_REPEAT:
-            raise SecurityError("a result too large")
-        return super().call_binop(context, operator, left, right)
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, int | float):
-        return int(abs(value))
-    return len(value) if hasattr(value, "__len__") else 1
+class TemplateRefusedError(Exception):
+    """The template has raised something over these messages."""
 
 
 class ChatTemplate:
-    """A compiled template. Raises PromptError when it does not compile."""
+    """A compiled template. Raises PromptError when it does not compile.
+
+    `merges_system`: it has no place for a system message; its text then goes into the first
+    message of the user.
+    """
 
     def __init__(self, source: str, bos: str, eos: str, limit_s: float = TIME_LIMIT_S) -> None:
-        environment = _Sandbox(
-            trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
-        )
-        environment.globals["raise_exception"] = _raise_exception
-        environment.globals["strftime_now"] = _strftime_now
-        environment.filters["tojson"] = _tojson
-        self._bos, self._eos, self._limit_s = bos, eos, limit_s
+        environment = Sandbox()
+        self._tokens = {"bos_token": bos, "eos_token": eos, "pad_token": eos, "unk_token": ""}
+        self._extra: dict[str, Any] = {}
+        self.limit_s = limit_s
+        self.merges_system = False
         try:
-            self._template = _limited(lambda: environment.from_string(source), limit_s)
+            self._template = limited(lambda: environment.from_string(source), limit_s)
+        except TemplateTimeout:
+            raise _too_slow() from None
         except (jinja2.TemplateError, RecursionError, SyntaxError, ValueError) as error:
             raise _template_error(error) from error
 
-    def render(self, messages: Sequence[PromptMessage]) -> str:
+    def expect_tools(self) -> None:
+        """It does not work without a list of tools: give it an empty one, under all names."""
+        today = strftime_now("%Y-%m-%d")
+        self._extra = {"tools": [], "documents": [], "functions": "[]", "datetime": today}
+
+    def render(self, messages: Messages, variables: Mapping[str, Any] | None = None) -> str:
         """The prompt text, ending where the model's answer begins. Raises PromptError.
 
-        A template that refuses the system role gets it merged into the first user message.
+        A template that refuses the system role gets it merged into the first user message, one
+        that wants roles to alternate gets neighbours of one role as one message.
         """
-        try:
-            return self._render(messages)
-        except _TemplateRaisedError as error:
-            merged = _merge_system(messages)
-            if merged == tuple(messages):
-                raise _template_error(error) from error
-        try:
-            return self._render(merged)
-        except _TemplateRaisedError as error:
-            raise _template_error(error) from error
+        if not messages:
+            raise _nothing_asked()
+        refused: TemplateRefusedError | None = None
+        for candidate in self._candidates(messages):
+            try:
+                return self.apply(candidate, **(variables or {}))
+            except TemplateRefusedError as error:
+                refused = refused or error
+        assert refused is not None
+        cause = refused.__cause__ or refused
+        raise _template_error(cause) from cause
 
-    def _render(self, messages: Sequence[PromptMessage]) -> str:
+    def apply(self, messages: Messages, *, answer: bool = True, **variables: Any) -> str:
+        """What the template makes of exactly these messages; `answer`: with the answer's beginning.
+
+        Raises TemplateRefusedError, and PromptError where it takes too long.
+        """
         values = {
-            "messages": [{"role": m.role, "content": m.text} for m in messages],
-            "add_generation_prompt": True,
-            "bos_token": self._bos,
-            "eos_token": self._eos,
+            "messages": [_fields(message) for message in messages],
+            "add_generation_prompt": answer,
             "tools": None,
+            "documents": None,
+            **self._tokens,
+            **self._extra,
+            **variables,
         }
         try:
-            return str(_limited(lambda: _join(self._template.generate(values)), self._limit_s))
-        except (_TemplateRaisedError, PromptError):
-            raise
+            return limited(lambda: join(self._template.generate(values)), self.limit_s)
+        except TemplateTimeout:
+            raise _too_slow() from None
         except Exception as error:  # a template can raise anything Python can
-            raise _template_error(error) from error
+            raise TemplateRefusedError from error
+
+    def _candidates(self, messages: Messages) -> Iterator[Messages]:
+        asked = _join_system(messages)
+        merged = _merge_system(asked)
+        tried: list[Messages] = []
+        for first in (merged,) if self.merges_system else (asked, merged):
+            for candidate in (first, _alternating(first)):
+                if candidate not in tried:
+                    tried.append(candidate)
+                    yield candidate
 
 
-def _join(pieces: Any) -> str:
-    parts, n_chars = [], 0
-    for piece in pieces:
-        n_chars += len(piece)
-        if n_chars > _MAX_CHARS:
-            raise SecurityError("a prompt too large")
-        parts.append(piece)
-    return "".join(parts)
+def _fields(message: PromptMessage) -> dict[str, Any]:
+    """What the template sees of a message; reasoning goes by three names in them."""
+    fields: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.reasoning:
+        names = ("reasoning_content", "thinking", "reasoning")
+        fields |= dict.fromkeys(names, message.reasoning)
+    return fields
 
 
-def _limited(work: Callable[[], Any], limit_s: float) -> Any:
-    """`work()`, ended after `limit_s`. Raises PromptError then.
-
-    An exception is thrown into this thread at its next bytecode; that works on every system and
-    ends any loop a template can write.
-    """
-    lock = threading.Lock()
-    done = False
-    thread_id = threading.get_ident()
-
-    def expire() -> None:
-        with lock:
-            if not done:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread_id), ctypes.py_object(_TemplateTimeout)
-                )
-
-    watchdog = threading.Timer(limit_s, expire)
-    watchdog.daemon = True
-    try:
-        watchdog.start()
-        try:
-            return work()
-        finally:
-            with lock:
-                done = True
-            watchdog.cancel()
-    except _TemplateTimeout:
-        raise PromptError(
-            QT_TRANSLATE_NOOP("prompt", "The model's chat template takes too long."),
-            _other_model(),
-        ) from None
+def _join_system(messages: Messages) -> tuple[PromptMessage, ...]:
+    """Several system messages at the beginning as one: many templates look at the first alone."""
+    n = next((i for i, m in enumerate(messages) if m.role != "system"), len(messages))
+    return (*_alternating(messages[:n]), *messages[n:])
 
 
-def _merge_system(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
+def _merge_system(messages: Messages) -> tuple[PromptMessage, ...]:
     system = [m.text for m in messages if m.role == "system"]
     rest = [m for m in messages if m.role != "system"]
-    if not system or not rest or rest[0].role != "user":
+    if not system:
         return tuple(messages)
-    first = PromptMessage("user", "\n\n".join([*system, rest[0].text]))
-    return (first, *rest[1:])
+    if rest and rest[0].role == "user":
+        system.append(rest.pop(0).text)
+    return (PromptMessage("user", "\n\n".join(system)), *rest)
+
+
+def _alternating(messages: Messages) -> tuple[PromptMessage, ...]:
+    merged: list[PromptMessage] = []
+    for message in messages:
+        if merged and merged[-1].role == message.role:
+            text = f"{merged[-1].text}\n\n{message.text}"
+            message = PromptMessage(message.role, text, message.reasoning)
+            merged.pop()
+        merged.append(message)
+    return tuple(merged)
+
+
+def _nothing_asked() -> PromptError:
+    return PromptError(
+        QT_TRANSLATE_NOOP("prompt", "There is no message to answer."),
+        QT_TRANSLATE_NOOP("prompt", "Write one first."),
+    )
+
+
+def _too_slow() -> PromptError:
+    return PromptError(
+        QT_TRANSLATE_NOOP("prompt", "The model's chat template takes too long."), _other_model()
+    )
 
 
 def _template_error(error: BaseException) -> PromptError:
@@ -172,15 +166,3 @@ def _template_error(error: BaseException) -> PromptError:
 
 def _other_model() -> Message:
     return QT_TRANSLATE_NOOP("prompt", "Choose another model, or another file of the same model.")
-
-
-def _raise_exception(message: object) -> None:
-    raise _TemplateRaisedError(str(message))
-
-
-def _strftime_now(pattern: str) -> str:
-    return datetime.datetime.now().strftime(pattern)
-
-
-def _tojson(value: Any, indent: int | None = None, ensure_ascii: bool = False) -> str:
-    return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii)

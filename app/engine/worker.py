@@ -12,29 +12,34 @@ import threading
 import time
 from typing import BinaryIO
 
-from app.core.errors import AppError, ModelFileError, PromptError
+from app.core.errors import AppError, EngineLostError, ModelFileError, PromptError
 from app.engine import protocol
+from app.engine.benchmark import Benchmark
 from app.engine.context import StoppedError
 from app.engine.model import NativeLog
 from app.engine.native import LLAMA_CPP_VERSION, StopFlag, lib
 from app.engine.protocol import (
     Bench,
-    BenchDone,
     Command,
     Event,
     Failed,
+    Forget,
     Generate,
     Heartbeat,
     Hello,
+    Leave,
+    Left,
     Load,
-    PromptMessage,
-    Sampling,
     Stop,
+    Tune,
+    Tuned,
 )
 from app.engine.session import Session
-from app.engine.usage import peak_rss_bytes
+from app.engine.tuning import Tuning
+from app.engine.usage import forget_peak, give_memory_back
 
 HEARTBEAT_S = 2.0
+_LAST_WORDS_S = 3.0
 
 
 class Worker:
@@ -44,10 +49,12 @@ class Worker:
         self._commands = commands
         self._events = events
         self._write_lock = threading.Lock()
-        self._queue: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._stop = StopFlag()
         self._stopped_ids: set[int] = set()
         self._busy = threading.Event()
+        self._tuning = False
+        self._tuning_lock = threading.Lock()
         self._log = NativeLog()
         self._session: Session | None = None
 
@@ -56,11 +63,13 @@ class Worker:
         threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         self.emit(Hello(protocol.PROTOCOL_VERSION, LLAMA_CPP_VERSION, os.getpid()))
-        while True:
-            command = self._queue.get()
+        while (command := self._queue.get()) is not None:
             self._busy.set()
             self._execute(command)
             self._busy.clear()
+        if self._session is not None:
+            self._session.leave()
+        os._exit(0)
 
     def emit(self, event: Event) -> None:
         line = protocol.encode(event)
@@ -75,7 +84,21 @@ class Worker:
                 self._stopped_ids.add(command.request_id)
                 self._stop.set()
             else:
-                self._queue.put(command)
+                self._put(command)
+        self._end()
+
+    def _put(self, command: Command) -> None:
+        """Nobody waits for a tune: whatever comes ends it."""
+        with self._tuning_lock:
+            self._queue.put(command)
+            if self._tuning:
+                self._stop.set()
+
+    def _end(self) -> None:
+        """The parent is gone: stop, keep the conversation's cache, and be gone soon too."""
+        self._stop.set()
+        self._queue.put(None)
+        time.sleep(_LAST_WORDS_S)
         os._exit(0)
 
     def _beat(self) -> None:
@@ -103,13 +126,36 @@ class Worker:
             self._load(command)
         elif isinstance(command, Generate):
             self.emit(self._loaded_session().generate(command, self.emit))
+        elif isinstance(command, Leave):
+            self.emit(Left(self._session.leave() if self._session else 0))
+        elif isinstance(command, Forget):
+            if self._session is not None:
+                self._session.forget(command.conversation)
+        elif isinstance(command, Tune):
+            self.emit(self._tune(command))
         elif isinstance(command, Bench):
-            self.emit(self._bench(command))
+            session = self._loaded_session()
+            self.emit(Benchmark(session, command, self.emit, self._stop).run())
+
+    def _tune(self, command: Tune) -> Tuned:
+        session = self._loaded_session()
+        with self._tuning_lock:
+            self._tuning = self._queue.empty()
+            if not self._tuning:
+                self._stop.set()
+        try:
+            return Tuning(session.model, session.loaded, self._log, self._stop).run(command)
+        finally:
+            with self._tuning_lock:
+                self._tuning = False
 
     def _load(self, command: Load) -> None:
         if self._session is not None:
+            self._session.leave()
             self._session.close()
             self._session = None
+            give_memory_back()
+        forget_peak()
         self._session = Session(command, self._log, self._stop)
         self.emit(self._session.loaded)
 
@@ -118,35 +164,10 @@ class Worker:
             raise RuntimeError("a request before Load")
         return self._session
 
-    def _bench(self, command: Bench) -> BenchDone:
-        session = self._loaded_session()
-        prompt, decode, first = [], [], []
-        for _ in range(command.repetitions):
-            prompt.append(session.measure_prompt(command.n_prompt))
-            decode.append(session.measure_decode(command.n_gen))
-            session.forget()
-            first.append(session.generate(_SHORT_QUESTION, lambda _event: None).ttft_ms)
-        return BenchDone(
-            request_id=command.request_id,
-            pp_tps=tuple(prompt),
-            tg_tps=tuple(decode),
-            ttft_ms=tuple(first),
-            peak_bytes=peak_rss_bytes(),
-            n_threads=session.n_threads,
-        )
-
-
-_SHORT_QUESTION = Generate(
-    request_id=0,
-    messages=(PromptMessage("user", "What is the capital of France?"),),
-    sampling=Sampling(temperature=0.0),
-    max_tokens=1,
-)
-
 
 def failed(error: AppError, request_id: int | None = None) -> Failed:
     """`error` as an event."""
-    kinds = {ModelFileError: "model", PromptError: "prompt"}
+    kinds = {ModelFileError: "model", PromptError: "prompt", EngineLostError: "lost"}
     kind = kinds.get(type(error), "engine")
     return Failed(kind, error.text, error.hint, error.detail, request_id)
 

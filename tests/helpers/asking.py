@@ -24,8 +24,14 @@ def messages(*texts: str) -> tuple[PromptMessage, ...]:
     return tuple(PromptMessage(("user", "assistant")[i % 2], text) for i, text in enumerate(texts))
 
 
-def request(*texts: str, max_tokens: int = 32, sampling: Sampling = GREEDY) -> Generate:
-    return Generate(next(_ids), messages(*texts), sampling, max_tokens)
+def request(
+    *texts: str,
+    max_tokens: int = 32,
+    sampling: Sampling = GREEDY,
+    stop: tuple[str, ...] = (),
+    conversation: str = "",
+) -> Generate:
+    return Generate(next(_ids), messages(*texts), sampling, max_tokens, stop, conversation)
 
 
 def ask(engine: BlockingEngine, command: Generate) -> Answer:

@@ -10,11 +10,17 @@ from msgspec.structs import replace
 from app.core.errors import EngineError, Message
 from app.engine.client import Died
 from app.engine.protocol import (
+    Bench,
+    BenchDepth,
+    BenchDone,
+    BenchProgress,
     Command,
     Done,
     Event,
     Failed,
     Generate,
+    Leave,
+    Left,
     Load,
     Loaded,
     Memory,
@@ -55,12 +61,16 @@ class FakeEngine:
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.loads_by_itself = True
+        self.leaves_by_itself = True
         self.load_error: Failed | None = None
         self.reply: tuple[str, ...] = ()
         self.n_clients = 0
+        self.n_ended = 0
         self.n_dropped = 0
         self.n_generated = 24
+        self.done: dict[str, int] = {}  # other figures of the answers
         self.device = "CPU"
+        self.has_chat_template = True
         self._on_event: OnEvent = lambda _event: None
 
     def make_client(self, on_event: OnEvent) -> FakeClient:
@@ -86,14 +96,28 @@ class FakeEngine:
             for piece in self.reply:
                 self.say(piece)
             self.finish()
+        elif isinstance(command, Stop) and command.request_id < 0:
+            self.finish_bench(was_stopped=True)
         elif isinstance(command, Stop):
             self.finish("cancelled")
+        elif isinstance(command, Leave) and self.leaves_by_itself:
+            self.leave()
 
     # --- what the engine says -----------------------------------------------------------------
 
     def finish_load(self) -> None:
-        loaded = replace(loaded_for(self.loads[-1]), device=self.device)
+        loaded = loaded_for(self.loads[-1])
+        n_layers = 0 if self.device == "CPU" else 31
+        loaded = replace(
+            loaded,
+            device=self.device,
+            n_gpu_layers=n_layers,
+            has_chat_template=self.has_chat_template,
+        )
         self._on_event(self.load_error or loaded)
+
+    def leave(self) -> None:
+        self._on_event(Left(0))
 
     def progress(self, n_done: int, n_total: int) -> None:
         self._on_event(PromptProgress(self.requests[-1].request_id, n_done, n_total))
@@ -103,27 +127,59 @@ class FakeEngine:
         self._on_event(Text(request_id, text, reasoning, n_past=58, tps=tps))
 
     def finish(self, stop_reason: str = "stop") -> None:
+        done = Done(
+            request_id=self.requests[-1].request_id,
+            n_prompt=34,
+            n_cached=0,
+            n_generated=self.n_generated,
+            n_past=58,
+            n_dropped=self.n_dropped,
+            tps=18.4,
+            prompt_tps=300.0,
+            ttft_ms=410.0,
+            thought_ms=0.0,
+            stop_reason=stop_reason,
+            seed=1207,
+            rss_bytes=290_000_000,
+        )
+        self._on_event(replace(done, **self.done))
+
+    @property
+    def benches(self) -> list[Bench]:
+        return [command for command in self.commands if isinstance(command, Bench)]
+
+    def progress_bench(self, share: float, left_s: float, step: str = "decode") -> None:
+        self._on_event(BenchProgress(self.benches[-1].request_id, step, 0, share, left_s))
+
+    def finish_bench(self, *, was_stopped: bool = False) -> None:
+        depth = BenchDepth(0, (598.0, 611.0, 620.0), (146.0, 148.2, 149.0))
         self._on_event(
-            Done(
-                request_id=self.requests[-1].request_id,
-                n_prompt=34,
-                n_cached=0,
-                n_generated=self.n_generated,
-                n_past=58,
-                n_dropped=self.n_dropped,
-                tps=18.4,
-                prompt_tps=300.0,
-                ttft_ms=410.0,
-                thought_ms=0.0,
-                stop_reason=stop_reason,
-                seed=1207,
-                rss_bytes=290_000_000,
+            BenchDone(
+                request_id=self.benches[-1].request_id,
+                pp_tps=depth.pp_tps,
+                tg_tps=depth.tg_tps,
+                ttft_ms=(61.0, 60.0, 64.0),
+                peak_bytes=309_000_000,
+                n_threads=2,
+                depths=(depth,),
+                n_first=512,
+                cold_ms=(1340.0,),
+                warm_ms=(88.0,),
+                restored_ms=(121.0,),
+                was_stopped=was_stopped,
             )
         )
 
-    def fail(self, text: str = "The prompt could not be read.") -> None:
+    def fail_bench(self, text: str) -> None:
+        request_id = self.benches[-1].request_id
+        self._on_event(Failed("engine", Message("test", text), None, "", request_id))
+
+    def tell(self, event: Event) -> None:
+        self._on_event(event)
+
+    def fail(self, text: str = "The prompt could not be read.", kind: str = "prompt") -> None:
         request_id = self.requests[-1].request_id
-        self._on_event(Failed("prompt", Message("test", text), None, "", request_id))
+        self._on_event(Failed(kind, Message("test", text), None, "", request_id))
 
     def die(self, text: str = "The model stopped: this computer ran out of memory.") -> None:
         hint = Message("test", "Your conversation is safe. Try again.")
@@ -143,7 +199,7 @@ class FakeClient:
         pass
 
     def kill(self) -> None:
-        pass
+        self._engine.n_ended += 1
 
     def close(self) -> None:
         pass

@@ -1,7 +1,7 @@
 """llama.cpp's own word on what header-only files would take.
 
 A program of its own (JSON comes in, JSON goes out), because llama.cpp ends the process where it
-does not like a file. Needs none of `app`.
+does not like a file. Of `app` it needs the engine's rules only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from app.core.running import n_outputs_for
 
 _KV = re.compile(r"size = *([\d.]+) MiB \( *\d+ cells")
 _KV_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}
@@ -70,7 +72,8 @@ def _answers(
     answers = []
     for setting in settings:
         lines.clear()
-        context = lib.llama_init_from_model(model, _context_params(lib, setting))
+        n_outputs = _n_outputs(lib, model)
+        context = lib.llama_init_from_model(model, _context_params(lib, setting, n_outputs))
         assert context, "".join(lines)
         lib.llama_free(context)
         sizes = (float(size) for line in lines for size in _KV.findall(line))
@@ -81,13 +84,19 @@ def _answers(
     return answers
 
 
-def _context_params(lib: Any, setting: Setting) -> Any:
+def _n_outputs(lib: Any, model: Any) -> int:
+    n_vocab = int(lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model)))
+    is_recurrent = lib.llama_model_is_recurrent(model) or lib.llama_model_is_hybrid(model)
+    return n_outputs_for(n_vocab, int(lib.llama_model_size(model)), is_recurrent=is_recurrent)
+
+
+def _context_params(lib: Any, setting: Setting, n_outputs: int) -> Any:
     params = lib.llama_context_default_params()
     params.n_ctx, params.n_batch, params.n_ubatch = setting.n_ctx, 512, setting.n_ubatch
     params.type_k = params.type_v = _KV_TYPES[setting.kv_type]
     params.flash_attn_type = int(setting.flash_attn)
     params.swa_full = False
-    params.n_seq_max = params.n_outputs_max = 1
+    params.n_seq_max, params.n_outputs_max = 1, n_outputs
     return params
 
 

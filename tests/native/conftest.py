@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,8 @@ import pytest
 
 from app.engine.client import BlockingEngine
 from app.engine.protocol import Load, Loaded
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +33,23 @@ def own_engine() -> Iterator[BlockingEngine]:
 @pytest.fixture
 def loaded(own_engine: BlockingEngine, starter_path: Path) -> Loaded:
     return own_engine.load(Load(str(starter_path), n_ctx=2048))
+
+
+@pytest.fixture(scope="session")
+def starter_f32(starter_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter with its weights widened to F32 (513 MB): no rounding depends on batch sizes."""
+    folder = tmp_path_factory.mktemp("f32")
+    command = [sys.executable, "-m", "quantize", str(starter_path), "-t", "F32"]
+    options = ["--allow-requantize", "-o", str(folder)]
+    subprocess.run([*command, *options], check=True, capture_output=True)
+    return next(folder.glob("*.gguf"))
+
+
+@pytest.fixture(scope="session")
+def gemma_path() -> Path:
+    """gemma-3-270m, where it has been fetched: a sliding window, and a large vocabulary."""
+    folder = Path(os.environ.get("NIBBLE_TEST_MODELS") or ROOT / ".cache" / "models")
+    path = folder / "gemma-3-270m-q4_k_m.gguf"
+    if not path.is_file():
+        pytest.skip(f"{path} is not here: “python -m tests.bench.fit” gets it")
+    return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from app.engine.client import BlockingEngine
 from app.engine.protocol import Load
 from tests.helpers import gguf_files
 from tests.helpers.asking import ask, request
+from tests.helpers.changed_model import with_template
 
 
 def _png(path: Path, _starter: Path) -> None:
@@ -94,30 +94,24 @@ def test_an_unreadable_file_is_one_sentence(
         library.describe(starter_path)
 
 
-def _with_template(starter: Path, path: Path, template: str) -> None:
-    """The starter with another chat template of the same length, padded by a comment."""
-    data = starter.read_bytes()
-    key = b"tokenizer.chat_template"
-    at = data.index(struct.pack("<Q", len(key)) + key) + 8 + len(key) + 4
-    (length,) = struct.unpack_from("<Q", data, at)
-    padded = template.encode() + b"{#" + b" " * (length - len(template) - 4) + b"#}"
-    assert len(padded) == length
-    path.write_bytes(data[: at + 8] + padded + data[at + 8 + length :])
-
-
 @pytest.mark.parametrize(
     ("template", "words"),
     [
         ("{% for a in range(99999) %}" * 2 + "{% endfor %}" * 2, "too long"),
         ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "does not work"),
         ("{{ raise_exception('no') }}", "does not work: no"),
+        (
+            "{% set n = namespace(t='x' * 999999) %}{% for a in range(99) %}"
+            "{% set n.t = n.t ~ n.t %}{% endfor %}",
+            "a result too large",
+        ),
     ],
 )
 def test_a_hostile_template_in_a_real_file(
     own_engine: BlockingEngine, starter_path: Path, tmp_path: Path, template: str, words: str
 ) -> None:
     path = tmp_path / "model.gguf"
-    _with_template(starter_path, path, template)
+    with_template(starter_path, path, template)
     own_engine.load(Load(str(path), n_ctx=256))
     with pytest.raises(AppError, match=words):
         ask(own_engine, request("Hello"))

@@ -85,13 +85,6 @@ def test_chat_in_json_lines(starter_path: Path) -> None:
     assert text == "".join(json.loads(x)["text"] for x in again.stdout.splitlines()[:-1])
 
 
-def test_bench_prints_one_object_for_one_model(starter_path: Path) -> None:
-    report = _json(_run(starter_path, "bench", "--json", "--repetitions", "1"))
-    keys = ("model", "pp_tps", "tg_tps", "ttft_ms", "load_ms", "peak_bytes", "n_threads")
-    assert all(report[key] for key in keys)
-    assert report["model"] == "SmolLM2 135M Q4_1"
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

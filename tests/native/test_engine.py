@@ -15,8 +15,6 @@ import pytest
 from app.core.errors import EngineError, PromptError
 from app.engine.client import BlockingEngine
 from app.engine.protocol import (
-    Bench,
-    BenchDone,
     Done,
     Load,
     Loaded,
@@ -163,7 +161,7 @@ def test_a_stop_before_the_start_counts(engine: BlockingEngine) -> None:
 
 
 def test_a_message_longer_than_the_context_says_how_much_fits(engine: BlockingEngine) -> None:
-    with pytest.raises(PromptError, match=r"This message has 5,\d+ tokens; 3,584 fit\.") as caught:
+    with pytest.raises(PromptError, match=r"This message has 5,\d+ tokens; 4,064 fit\.") as caught:
         ask(engine, request("word " * 5000))
     assert "Shorten it" in str(caught.value.hint)
     assert ask(engine, request("Hello", max_tokens=4)).text
@@ -185,15 +183,6 @@ def test_a_system_prompt_reaches_the_model(engine: BlockingEngine) -> None:
     system = PromptMessage("system", "Answer in German.")
     command = type(with_system)(with_system.request_id, (system, *with_system.messages), GREEDY, 16)
     assert ask(engine, command).text != ask(engine, request("Hello", max_tokens=16)).text
-
-
-def test_bench_measures_what_it_says(engine: BlockingEngine) -> None:
-    engine.send(Bench(1, n_prompt=64, n_gen=16, repetitions=2))
-    event = engine.next_event()
-    assert isinstance(event, BenchDone)
-    assert len(event.pp_tps) == len(event.tg_tps) == len(event.ttft_ms) == 2
-    assert min(event.pp_tps) > 0
-    assert event.peak_bytes > 100_000_000
 
 
 # --- faults -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.reasoning import Style
 from app.engine.answer import FRAME_S, AnswerStream
 from app.engine.protocol import Event, Text
 
@@ -45,7 +46,7 @@ def test_any_cut_of_the_bytes_gives_the_same_text(text: str, cuts: list[int]) ->
     events = _stream(pieces)
     got = "".join(e.text for e in events)
     thought = "".join(e.reasoning for e in events)
-    if "<think>" not in text and "[THINK]" not in text and "THINKING" not in text:
+    if not any(mark in text for mark in Style().marks):
         assert (got, thought) == (data.decode(), "")
 
 
@@ -58,6 +59,26 @@ def test_characters_of_several_tokens_come_whole(text: str) -> None:
 
 def test_bytes_that_are_no_text_are_marked_not_lost() -> None:
     assert "".join(e.text for e in _stream([b"a\xff", b"b\xe6\xbc"])) == "a\ufffdb\ufffd"
+
+
+def test_bytes_that_are_no_text_end_reasoning_too() -> None:
+    events = _stream([b"<think>a", b"b\xe6\xbc"])
+    assert "".join(event.reasoning for event in events) == "ab\ufffd"
+
+
+def test_stop_strings_end_the_answer_and_not_the_reasoning() -> None:
+    events: list[Event] = []
+    stream = AnswerStream(1, events.append, ["\n\n", "END"])
+    stream.begin("")
+    pieces = [b"<think>one\n\ntwo END", b"</thi", b"nk>\n\nPar", b"is.E", b"N", b"D more"]
+    for n, piece in enumerate(pieces):
+        assert not stream.is_over
+        stream.add(piece, n)
+    assert stream.is_over
+    stream.finish(0)
+    texts = [event for event in events if isinstance(event, Text)]
+    assert "".join(event.text for event in texts) == "Paris."
+    assert "".join(event.reasoning for event in texts) == "one\n\ntwo END"
 
 
 def test_the_first_token_comes_at_once_and_the_rest_in_frames(clock: _Clock) -> None:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.chat import ChatMessage, Role, latest_leaf, path_to, siblings, title_from
+from app.core.chat import (
+    AnswerStats,
+    ChatMessage,
+    Role,
+    Status,
+    can_go_on,
+    latest_leaf,
+    path_to,
+    siblings,
+    title_from,
+)
 
 
 def _message(message_id: int, parent_id: int | None) -> ChatMessage:
@@ -48,3 +60,21 @@ def test_a_title_is_cut_at_a_word() -> None:
     assert title_from("Give me three names for a small bakery, please", 30) == (
         "Give me three names for a…"
     )
+
+
+def test_what_ended_too_early_can_go_on() -> None:
+    def answer(stop_reason: str, **changes: object) -> ChatMessage:
+        n_generated = changes.pop("n_generated", 100)
+        stats = AnswerStats(50, 0, n_generated, 18.0, 70.0, 0.0, stop_reason, 1, n_ctx=1024)
+        whole = ChatMessage(2, 1, 1, Role.ASSISTANT, "One, two", 0.0, stats=stats)
+        return replace(whole, **changes)
+
+    assert can_go_on(answer("length"))
+    assert can_go_on(answer("context"))
+    assert not can_go_on(answer("context", n_generated=900))  # there is no room to be made
+    assert can_go_on(answer("cancelled", status=Status.STOPPED))
+    assert not can_go_on(answer("stop"))
+    assert not can_go_on(answer("length", reasoning="Hm."))
+    assert not can_go_on(answer("length", text=""))
+    assert not can_go_on(answer("length", role=Role.USER))
+    assert not can_go_on(answer("length", status=Status.FAILED))

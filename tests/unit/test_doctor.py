@@ -90,3 +90,10 @@ def test_the_limits_of_a_container_are_named() -> None:
     report = doctor.report(*_seen("container-2gib"), [])
     assert report["ram_limited_by"] == "cgroup"
     assert report["ram_total_bytes"] == 2 << 30
+
+
+def test_it_says_which_kernels_there_are_and_that_no_gpu_was_tried_yet() -> None:
+    said = list(doctor._lines(*_seen("rtx-4060-8")))
+    assert ("Kernels", "CUDA, CPU") in said
+    assert any("not yet verified on a GPU" in text for _, text in said)
+    assert not any("verified" in text for _, text in doctor._lines(*_seen("old-4gb-no-avx2")))

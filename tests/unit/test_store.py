@@ -247,3 +247,37 @@ def test_a_step_that_fails_leaves_the_old_schema(
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     connection.close()
     assert "half" not in tables
+
+
+def test_the_summary_that_reaches_furthest_is_in_force(store: Store) -> None:
+    conversation = store.create_conversation("Bread", "")
+    parent, ids = None, []
+    for n in range(6):
+        role = Role.ASSISTANT if n % 2 else Role.USER
+        parent = store.add_message(conversation.id, parent, role, str(n)).id
+        ids.append(parent)
+    first = store.add_summary(conversation.id, ids[1], "They began.", 2)
+    second = store.add_summary(conversation.id, ids[3], "They went on.", 4)
+    assert store.open_conversation(conversation.id).summary == second
+    store.add_message(conversation.id, ids[1], Role.USER, "another way")
+    assert store.open_conversation(conversation.id).summary == first
+    store.edit_summary(first.id, "They began well.")
+    opened = store.open_conversation(conversation.id)
+    assert opened.summary is not None
+    assert opened.summary.text == "They began well."
+    store.delete_summary(first.id)
+    assert store.open_conversation(conversation.id).summary is None
+    assert store.summaries(conversation.id) == (second,)
+
+
+def test_a_summary_of_what_is_gone_is_refused_and_goes_with_its_conversation(store: Store) -> None:
+    conversation = store.create_conversation("Bread", "")
+    message = store.add_message(conversation.id, None, Role.USER, "Hi")
+    other = store.create_conversation("Rye", "")
+    with pytest.raises(StoreError, match="no longer there"):
+        store.add_summary(other.id, message.id, "text", 1)
+    store.add_summary(conversation.id, message.id, "text", 1)
+    store.delete_conversation(conversation.id)
+    assert store.summaries(conversation.id) == ()
+    with pytest.raises(StoreError, match="no longer there"):
+        store.add_summary(conversation.id, message.id, "text", 1)

@@ -36,8 +36,34 @@ def test_what_templates_expect_is_there() -> None:
     source = (
         "{{ bos_token }}{{ strftime_now('%Y') | length }}{{ {'a': 'é'} | tojson }}"
         "{% for m in messages %}{% if loop.first %}{% continue %}{% endif %}{% endfor %}"
+        "{% generation %}{{ eos_token }}{% set x = 1 %}{% endgeneration %}{{ x }}"
+        "{{ tools is none and documents is none and tool_call is not defined }}"
+        "{{ {'b': [1, 2]} | tojson(separators=(',', ':'), sort_keys=true) }}"
+        "{% for key, value in {'k': 1}.items() %}{{ key ~ value }}{% endfor %}"
+        "{{ '%s-%d' % ('a', 7) }}{{ '{:>3}'.format('b') }}{{ 'a,b' | replace(',', '') }}"
     )
-    assert _render(source) == '<s>4{"a": "é"}'
+    assert _render(source) == '<s>4{"a": "é"}</s>1True{"b":[1,2]}k1a-7  bab'
+
+
+def test_the_bounds_are_not_for_what_people_write() -> None:
+    text = "123456 %9999999d {:{}} " * 50_000  # 1 MB
+    source = (
+        "{% set c = messages[0].content %}{{ c.strip().split('%')[0] }}{{ c.replace('{', '(') }}"
+        "{{ '' ~ c + 'x' }}{{ '%s' | format(c) }}{{ c | trim | length }}{{ '{}'.format(c) }}"
+    )
+    assert len(_render(source, (PromptMessage("user", text),))) > 4 * len(text)
+
+
+def test_tools_and_calls_reach_the_template() -> None:
+    template = ChatTemplate(
+        "{% for t in tools %}{{ t | tojson(indent=1) }}{% endfor %}"
+        "{% for m in messages %}{{ m.content if m.content is not none }}{% endfor %}"
+        "{{ enable_thinking }}",
+        "",
+        "",
+    )
+    text = template.apply(HELLO, tools=[{"name": "look"}], enable_thinking=False)
+    assert text == '{\n "name": "look"\n}HelloFalse'
 
 
 def test_a_template_without_a_system_role_gets_it_in_the_first_message() -> None:
@@ -94,6 +120,19 @@ def test_rendering_again_after_a_time_out_works() -> None:
         "{{ messages[0]",
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
         "{{ range(10000000) }}",
+        "{{ 'x'.ljust(10000000000) }}",
+        "{{ ('x' * 999999).replace('x', 'x' * 999999) }}",
+        "{{ '%9999999999d' % 1 }}",
+        "{{ '{:9999999999}'.format(1) }}",
+        "{{ '{:{}}'.format(1, 9999999999) }}",
+        "{{ '%*d' | format(9999999999, 1) }}",
+        "{{ 'x' | center(9999999999) }}",
+        "{{ range(99999) | map('string') | join('x' * 999999) }}",
+        "{% set n = namespace(x='xx') %}{% for i in range(99) %}"
+        "{% set n.x = n.x ~ n.x %}{% endfor %}",
+        "{% set n = namespace(x='xx') %}{% for i in range(99) %}"
+        "{% set n.x = n.x + n.x %}{% endfor %}",
+        "{% set n = namespace(x=9) %}{% for i in range(99) %}{% set n.x = n.x * n.x %}{% endfor %}",
     ],
 )
 def test_a_hostile_or_broken_template_ends_in_a_sentence(source: str) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.core import running
 from app.core.fit.cache import Setup, n_cells
 from app.core.fit.shape import Layer, ModelShape
 
@@ -121,8 +122,10 @@ def _recurrent(shape: ModelShape, setup: Setup) -> float:
 
 
 def output_bytes(shape: ModelShape) -> int:
-    """The scores of one token, which the processor reads."""
-    return _F32 * shape.n_vocab
+    """The scores of the tokens of one pass, which the processor reads."""
+    is_recurrent = any(layer.state_bytes for layer in shape.layers)
+    n = running.n_outputs_for(shape.n_vocab, shape.weights_bytes, is_recurrent=is_recurrent)
+    return _F32 * shape.n_vocab * n
 
 
 def scratch_bytes(shape: ModelShape, setup: Setup) -> int:

@@ -34,10 +34,12 @@ def linux_cpu(files: Files, allowed: frozenset[int]) -> Cpu:
     cores = _cores(files, allowed)
     limit = cpu_limit(files) or len(allowed) or 1
     slow = _slow_processors(files, allowed)
+    n_cores = max(1, min(len(cores), limit))
+    n_fast = sum(not core <= slow for core in cores)  # a limit of time is spent on these first
     return Cpu(
         name=_linux_name(files, first),
-        n_cores=max(1, min(len(cores), limit)),
-        n_efficiency=min(sum(core <= slow for core in cores), limit),
+        n_cores=n_cores,
+        n_efficiency=max(0, n_cores - n_fast),
         n_threads=max(1, min(len(allowed), limit)),
         features=features.from_linux(first.get("flags") or first.get("Features", "")),
     )

@@ -80,9 +80,10 @@ def this_platform() -> Platform:
     return Windows(_registry_name(), n_cores, n_threads, _psutil_memory())
 
 
-def read_sysctl() -> str:
-    """What macOS's sysctl says of the processor and the graphics memory; "" where it fails."""
-    command = ["/usr/sbin/sysctl", "hw", "machdep.cpu", "iogpu"]
+def read_sysctl(names: tuple[str, ...] = ("hw", "machdep.cpu", "iogpu")) -> str:
+    """What macOS's sysctl says, by default of the processor and the graphics memory; "" where it
+    fails."""
+    command = ["/usr/sbin/sysctl", *names]
     try:  # one unknown name is complained about, the others are printed all the same
         result = subprocess.run(command, capture_output=True, timeout=_SYSCTL_LIMIT_S)
     except (OSError, subprocess.SubprocessError):

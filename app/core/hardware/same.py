@@ -6,6 +6,7 @@ them apart where it is known, else the name does.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from app.core.hardware import known
 from app.core.hardware.types import Device, FoundGpu
 
 _RENDERED_BY_CPU = ("llvmpipe", "swiftshader", "basic render")
+_CHOSEN = "GGML_VK_VISIBLE_DEVICES"  # with it a person names Vulkan's devices, whatever they are
 
 
 def once(devices: Iterable[Device]) -> list[Device]:
@@ -24,10 +26,15 @@ def once(devices: Iterable[Device]) -> list[Device]:
     """
     kept: list[Device] = []
     for device in devices:
-        is_renderer = any(mark in device.description.lower() for mark in _RENDERED_BY_CPU)
-        if not is_renderer and not any(_is_same(device, other, devices) for other in kept):
+        if not _is_renderer(device) and not any(_is_same(device, other, devices) for other in kept):
             kept.append(device)
     return kept
+
+
+def _is_renderer(device: Device) -> bool:
+    """A program that draws on the processor; llama.cpp leaves it alone unless it is chosen."""
+    rendered = any(mark in device.description.lower() for mark in _RENDERED_BY_CPU)
+    return rendered and not os.environ.get(_CHOSEN)
 
 
 def _is_same(device: Device, other: Device, devices: Iterable[Device]) -> bool:
