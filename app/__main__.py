@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+_CANCELLED = 130  # app.cli.codes, which is not there yet when this is needed
+
 
 def main() -> int:
     """Run what the command line asks for; returns the exit code."""
@@ -20,8 +22,10 @@ def main() -> int:
         run_child(arguments[1])
     if all(argument.lower().endswith(".gguf") for argument in arguments):
         return _window(arguments)
-    from app.cli import run
-
+    try:
+        from app.cli import run
+    except KeyboardInterrupt:  # pressed before there was anything to cancel
+        return _CANCELLED
     return run(arguments)
 
 

@@ -14,7 +14,8 @@ from app import paths
 from app.cli.checkup import find_problems
 from app.cli.parsing import add_command, size
 from app.core import hardware
-from app.core.hardware import Device, Gpu, GpuState, Hardware, Probed
+from app.core.hardware import Device, Gpu, GpuState, Hardware, Probed, backend_name
+from app.core.tuned import TuneRecord, read_all_tuned
 from app.engine import examine
 
 
@@ -60,6 +61,7 @@ def report(found: Hardware, probed: Probed, problems: list[str]) -> dict[str, An
         "ram_limited_by": found.ram_limited_by or None,
         "ram_bandwidth": found.ram_bandwidth or None,
         "ram_bandwidth_measured": None if speed is None else asdict(speed),
+        "tuned": [asdict(record) for record in read_all_tuned(paths.database_file())],
         "disk_free_bytes": found.disk_free_bytes,
         "devices": [*_device_entries(found), *_unlisted_entries(found)],
         "gpus": [_gpu_entry(gpu) for gpu in found.gpus],
@@ -119,6 +121,9 @@ def _folders() -> dict[str, str]:
     }
 
 
+_UNVERIFIED = "not yet verified on a GPU of this kind: please report what you see"
+
+
 def _lines(found: Hardware, probed: Probed) -> Iterator[tuple[str, str]]:
     """The report for people: a name and what there is to say."""
     yield "Nibble", f"{version('nibble-chat')}, llama-cpp-python {version('llama-cpp-python')}"
@@ -131,14 +136,25 @@ def _lines(found: Hardware, probed: Probed) -> Iterator[tuple[str, str]]:
     if speed := probed.bandwidth:
         how = f"measured with {speed.n_threads} threads over {size(speed.n_bytes)}"
         yield "", f"{speed.bytes_per_s / 1e9:.1f} GB/s read, {how}"
+    for record in read_all_tuned(paths.database_file()):
+        yield "Measured", _tuned_line(record)
     yield "Disk", f"{size(found.disk_free_bytes)} free"
     for gpu in found.gpus:
         yield "Graphics", str(hardware.gpu_sentence(gpu))
         yield "", _gpu_line(gpu)
+    if found.used_gpus:
+        yield "", _UNVERIFIED
+    yield "Kernels", ", ".join(backend_name(each) for each in probed.backends) or "not known"
     for device in found.devices:
         yield "Device", f"{device.name} ({device.backend}): {device.description}"
     for name, folder in _folders().items():
         yield name.capitalize(), folder
+
+
+def _tuned_line(record: TuneRecord) -> str:
+    threads = "1 thread" if record.n_threads == 1 else f"{record.n_threads} threads"
+    way = f"{threads}, flash attention {record.flash_attn}, context in {record.kv_type}"
+    return f"{record.name} {record.variant}: {way}"
 
 
 def _cpu_line(found: Hardware) -> str:

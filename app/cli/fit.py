@@ -127,7 +127,7 @@ def _plan(question: _Question) -> MemoryPlan:
 def _measure(question: _Question, planned: MemoryPlan) -> Measured:
     """Load it as the window would, and fill its context."""
     from app.engine.client import BlockingEngine
-    from app.engine.protocol import Bench, BenchDone, Load
+    from app.engine.protocol import Bench, BenchDone, BenchProgress, Load
 
     if question.path is None:
         raise ModelFileError(
@@ -142,7 +142,8 @@ def _measure(question: _Question, planned: MemoryPlan) -> Measured:
         loaded = engine.load(command)
         print(f"Reading a prompt of {loaded.n_ctx:,} tokens …", file=sys.stderr)
         engine.send(Bench(1, n_prompt=loaded.n_ctx - 1, n_gen=1, repetitions=1))
-        done = engine.next_event()
+        while isinstance(done := engine.next_event(), BenchProgress):
+            pass
     assert isinstance(done, BenchDone)
     return measured(loaded.memory.total_bytes, done.peak_bytes, planned)
 

@@ -1,52 +1,44 @@
 """One window's conversations: what the user asks for becomes rows on disk and work for the engine.
 
 The order that loses nothing: the user's message is committed, then an empty partial answer, then
-the engine is asked; the answer so far is committed every SAVE_MS and finished with its figures.
-All disk work runs on the store's thread; every signal comes on the UI thread.
+the engine is asked; the answer so far is committed now and then and finished with its figures
+(`app.jobs.asking`). All disk work runs on the store's thread; every signal comes on the UI thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
+from app import paths
 from app.core import settings as s
 from app.core.chat import (
-    AnswerStats,
     ChatMessage,
     OpenConversation,
     Role,
     Status,
+    Summary,
+    can_go_on,
+    furthest,
     title_from,
 )
-from app.core.errors import QT_TRANSLATE_NOOP, AppError, EngineError
+from app.core.errors import AppError
+from app.core.seen import seen
 from app.core.settings import Settings
 from app.core.store import Store
-from app.engine.protocol import Done, Generate, PromptMessage, Text
-from app.engine.requests import load_command, sampling
-from app.jobs.engine import EngineJob, EngineState, Phase
+from app.engine import statefiles
+from app.engine.protocol import Generate, PromptMessage
+from app.engine.requests import load_command, sampling, stops, thinking
+from app.jobs.asking import Asking
+from app.jobs.engine import EngineJob
+from app.jobs.resting import Resting
 from app.jobs.tasks import TaskThread
 
 T = TypeVar("T")
-SAVE_MS = 400
-_BEING_ASKED = -1
-
-
-@dataclass(slots=True)
-class _Running:
-    """The answer being written. `message` is its row as last known; `request_id` is 0 until the
-    engine has been asked, so that what it says of an earlier request is not taken for ours."""
-
-    message: ChatMessage
-    request_id: int = 0
-    text: str = ""
-    reasoning: str = ""
-    is_dirty: bool = False
-    is_unsaved: bool = False
 
 
 class ChatJob(QObject):
@@ -56,10 +48,12 @@ class ChatJob(QObject):
     conversation_opened = Signal(object)  # OpenConversation, or None for a new, empty one
     message_added = Signal(object)  # ChatMessage at the end of the open conversation
     text_received = Signal(int, str, str)  # message id, text, reasoning
+    answer_begun_anew = Signal(object)  # ChatMessage that is written on from what its text is now
     answer_finished = Signal(object)  # ChatMessage
     send_failed = Signal(str, object)  # the text, to be put back, and the AppError
     trouble = Signal(object)  # AppError that concerns the whole window
     siblings_changed = Signal(int, object)  # message id, ids of it and its siblings
+    summary_changed = Signal()  # the open conversation's
 
     def __init__(self, store: Store, settings: Settings, engine: EngineJob) -> None:
         super().__init__()
@@ -69,15 +63,15 @@ class ChatJob(QObject):
         self._disk = TaskThread("store")
         self.open: OpenConversation | None = None
         self._system_prompt = settings.get(s.SYSTEM_PROMPT)
-        self._running: _Running | None = None
-        self._waiting: Callable[[], None] | None = None
-        self._save_timer = QTimer(self)
-        self._save_timer.setInterval(SAVE_MS)
-        self._save_timer.timeout.connect(self._save_partial)
-        engine.text_received.connect(self._on_text)
-        engine.answered.connect(self._on_answered)
-        engine.request_failed.connect(self._on_request_failed)
-        engine.state_changed.connect(self._on_engine_state)
+        self.asking = Asking(store, self._disk, engine)
+        self.resting = Resting(engine, settings)
+        self._is_asking_again = False
+        self._asked_id = 0  # the conversation whose text the engine's cache holds
+        self.asking.text_received.connect(self.text_received)
+        self.asking.begun_anew.connect(self.answer_begun_anew)
+        self.asking.finished.connect(self._on_finished)
+        self.asking.lost.connect(self._on_lost)
+        self.asking.trouble.connect(self.trouble)
 
     # --- conversations ------------------------------------------------------------------------
 
@@ -87,7 +81,7 @@ class ChatJob(QObject):
 
     @property
     def is_answering(self) -> bool:
-        return self._running is not None
+        return self.asking.is_running or self._is_asking_again
 
     @property
     def system_prompt(self) -> str:
@@ -124,7 +118,13 @@ class ChatJob(QObject):
         if self.open and self.open.conversation.id == conversation_id:
             self._leave()
             self._show(None)
-        self._change(lambda: self._store.delete_conversation(conversation_id))
+        self.engine.forget(str(conversation_id))
+
+        def delete() -> None:
+            self._store.delete_conversation(conversation_id)
+            statefiles.delete(paths.states_dir(), str(conversation_id))
+
+        self._change(delete)
 
     def set_system_prompt(self, text: str) -> None:
         if self.open is None:
@@ -146,11 +146,16 @@ class ChatJob(QObject):
 
     def _leave(self) -> None:
         """The answer being written is stopped and kept before another conversation is shown."""
-        if self._running is not None:
-            self.engine.stop()
-            self._finish(Status.STOPPED, "", None)
+        self._is_asking_again = False
+        self.asking.leave()
 
     def _show(self, opened: OpenConversation | None) -> None:
+        shown_id = opened.conversation.id if opened else 0
+        if self.asking.conversation_id not in (0, shown_id):
+            self.asking.leave()
+        if self._asked_id not in (0, shown_id):
+            self._asked_id = 0
+            self.engine.leave()
         self.open = opened
         self.conversation_opened.emit(opened)
 
@@ -163,11 +168,53 @@ class ChatJob(QObject):
         if not self.read_only:
             self._disk.submit(lambda: write(self._store), None, _is_dispensable)
 
+    # --- the older part -----------------------------------------------------------------------
+
+    def add_summary(
+        self, up_to: ChatMessage, text: str, n_messages: int, on_failed: Callable[[AppError], None]
+    ) -> None:
+        """Have the model read `text` in place of the messages up to `up_to`, from now on."""
+        self._change_summary(
+            up_to.conversation_id,
+            lambda: self._store.add_summary(up_to.conversation_id, up_to.id, text, n_messages),
+            on_failed,
+        )
+
+    def edit_summary(self, summary: Summary, text: str) -> None:
+        if text.strip():
+            self._change_summary(
+                summary.conversation_id, lambda: self._store.edit_summary(summary.id, text.strip())
+            )
+
+    def remove_summary(self, summary: Summary) -> None:
+        """The messages themselves count again."""
+        self._change_summary(
+            summary.conversation_id, lambda: self._store.delete_summary(summary.id)
+        )
+
+    def _change_summary(
+        self,
+        conversation_id: int,
+        change: Callable[[], object],
+        on_failed: Callable[[AppError], None] | None = None,
+    ) -> None:
+        def changed() -> tuple[Summary, ...]:
+            change()
+            return self._store.summaries(conversation_id)
+
+        def done(summaries: tuple[Summary, ...]) -> None:
+            if self.open is not None and self._is_open(conversation_id):
+                summary = furthest(summaries, self.open.messages)
+                self.open = replace(self.open, summary=summary)
+                self.summary_changed.emit()
+
+        self._disk.submit(changed, done, on_failed or self.trouble.emit)
+
     # --- asking -------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
         """Ask `text` at the end of the open conversation, making one where there is none."""
-        if self._running is not None or not text.strip():
+        if self.is_answering or not text.strip():
             return
         opened, system_prompt = self.open, self.system_prompt
 
@@ -184,9 +231,10 @@ class ChatJob(QObject):
 
         def committed(result: tuple[OpenConversation | None, ChatMessage]) -> None:
             fresh, message = result
-            if fresh is not None:
+            if fresh is not None and self.open is None:
                 self._show(fresh)
-            self._append(message)
+            if self._is_open(message.conversation_id):
+                self._append(message)
             self._refresh_list()
             self._answer(message)
 
@@ -194,7 +242,7 @@ class ChatJob(QObject):
 
     def regenerate(self, message_id: int) -> None:
         """Answer again beside the answer `message_id`; that one stays, one branch away."""
-        if self._running is not None or self.open is None:
+        if self.is_answering or self.open is None:
             return
         answer = next((m for m in self.open.messages if m.id == message_id), None)
         if answer is None or answer.parent_id is None:
@@ -211,13 +259,33 @@ class ChatJob(QObject):
 
     retry = regenerate
 
+    def go_on(self, message_id: int) -> None:
+        """Have the model write on where the last answer ended; see `can_go_on`."""
+        answer = self.open.messages[-1] if self.open and self.open.messages else None
+        if self.open is None or answer is None or self.is_answering:
+            return
+        if answer.id != message_id or not can_go_on(answer):
+            return
+        row = replace(answer, status=Status.PARTIAL, stats=None, error="")
+        self.open = replace(self.open, messages=(*self.open.messages[:-1], row))
+        self._asked_id = row.conversation_id
+        self.answer_begun_anew.emit(row)
+        self.asking.begin(row, self._request)
+
     def stop(self) -> None:
         """End the answer being written; what there is of it stays."""
-        if self._waiting is not None:
-            self._finish(Status.STOPPED, "", None)
-        self.engine.stop()
+        self.asking.stop()
 
-    def _answer(self, question: ChatMessage) -> None:
+    def wake(self) -> None:
+        """Someone begins to write: a model that was unloaded is loaded while they do."""
+        self.resting.wake()
+
+    def free_memory(self) -> None:
+        """Unload the model now; what there is of an answer stays. The next question loads it."""
+        self.asking.stop()
+        self.resting.free_now()
+
+    def _answer(self, question: ChatMessage, *, was_lost: bool = False) -> None:
         """Make the row of the answer, then ask the engine (or wait until its model is loaded)."""
         loaded = self.engine.state.loaded
         name, variant = (loaded.name, loaded.variant) if loaded else ("", "")
@@ -236,138 +304,69 @@ class ChatJob(QObject):
 
         def begun(result: tuple[ChatMessage, tuple[int, ...]]) -> None:
             message, siblings = result
-            self._running = _Running(message)
-            self._append(message)
+            self._is_asking_again = self._is_open(message.conversation_id)
+            if not self._is_asking_again:
+                self.asking.give_up(message)  # another conversation was opened meanwhile
+                return
+            self._append(message)  # whoever is told of the row finds an answer on its way
             if len(siblings) > 1:
                 self.siblings_changed.emit(message.id, siblings)
-            self._save_timer.start()
-            self._ask_when_ready()
+            self._asked_id = message.conversation_id
+            self._is_asking_again = False
+            self.asking.begin(message, self._request, was_lost=was_lost)
 
-        self._disk.submit(begin, begun, self.trouble.emit)
+        self._disk.submit(begin, begun, self._on_not_begun)
 
-    def _ask_when_ready(self) -> None:
-        state, running = self.engine.state, self._running
-        assert running is not None
-        self._waiting = None
-        if state.phase is Phase.READY:
-            running.request_id = _BEING_ASKED
-            running.request_id = self.engine.generate(self._request())
-        elif state.is_busy or state.phase is Phase.LOADING:
-            self._waiting = self._ask_when_ready
-        elif state.load is not None:
-            self._waiting = self._ask_when_ready
-            self.engine.restart()
-        else:
-            self._fail(state.error or _no_model())
+    def _on_not_begun(self, error: AppError) -> None:
+        self._is_asking_again = False
+        self.trouble.emit(error)
 
     def _request(self) -> Generate:
         assert self.open is not None
-        prompt = self.system_prompt.strip()
-        messages = [PromptMessage("system", prompt)] if prompt else []
-        messages += [
-            PromptMessage(m.role.value, m.text)
-            for m in self.open.messages[:-1]
-            if m.text or m.role is Role.USER
-        ]
+        loaded = self.engine.state.loaded
+        now = seen(self.open.messages[:-1], self.system_prompt, self.open.summary)
+        self.asking.n_summarised = now.n_summarised
+        messages = [PromptMessage("system", now.system)] if now.system else []
+        messages += [PromptMessage(m.role.value, m.text, m.reasoning) for m in now.messages]
         return Generate(
             request_id=0,
             messages=tuple(messages),
-            sampling=sampling(self._settings),
+            sampling=sampling(self._settings, loaded.sampling if loaded else ()),
+            stop=stops(self._settings),
             max_tokens=self._settings.get(s.MAX_TOKENS),
+            conversation=str(self.open.conversation.id),
+            n_dropped=now.n_dropped,
+            overflow=self._settings.get(s.OVERFLOW),
+            thinking=thinking(self._settings),
+            begun=self.open.messages[-1].text,
         )
+
+    def _is_open(self, conversation_id: int) -> bool:
+        return self.open is not None and self.open.conversation.id == conversation_id
 
     def _append(self, message: ChatMessage) -> None:
         assert self.open is not None
         self.open = replace(self.open, messages=(*self.open.messages, message))
         self.message_added.emit(message)
 
-    # --- the engine's words -------------------------------------------------------------------
+    # --- the answer ---------------------------------------------------------------------------
 
     @Slot(object)
-    def _on_text(self, event: Text) -> None:
-        if self._running is None or event.request_id != self._running.request_id:
-            return
-        self._running.text += event.text
-        self._running.reasoning += event.reasoning
-        self._running.is_dirty = True
-        self.text_received.emit(self._running.message.id, event.text, event.reasoning)
-
-    @Slot(object)
-    def _on_answered(self, event: Done) -> None:
-        if self._running is None or event.request_id != self._running.request_id:
-            return
-        stats = AnswerStats(
-            n_prompt=event.n_prompt,
-            n_cached=event.n_cached,
-            n_generated=event.n_generated,
-            tps=event.tps,
-            ttft_ms=event.ttft_ms,
-            thought_ms=event.thought_ms,
-            stop_reason=event.stop_reason,
-            seed=event.seed,
-            n_dropped=event.n_dropped,
-        )
-        status = Status.STOPPED if event.stop_reason == "cancelled" else Status.DONE
-        self._finish(status, "", stats)
-
-    @Slot(object)
-    def _on_request_failed(self, error: AppError) -> None:
-        if self._running is not None and self._running.request_id:
-            self._fail(error)
-
-    def _fail(self, error: AppError) -> None:
-        sentence = f"{error.text}\n{error.hint or ''}".rstrip()
-        self._finish(Status.FAILED, sentence, None)
-
-    @Slot(object)
-    def _on_engine_state(self, state: EngineState) -> None:
-        if self._waiting is None:
-            return
-        if state.phase is Phase.READY:
-            self._waiting()
-        elif state.phase is Phase.FAILED and state.error is not None:
-            self._fail(state.error)
-
-    def _finish(self, status: Status, error: str, stats: AnswerStats | None) -> None:
-        running, self._running, self._waiting = self._running, None, None
-        self._save_timer.stop()
-        if running is None:
-            return
-        finished = replace(
-            running.message,
-            text=running.text,
-            reasoning=running.reasoning,
-            status=status,
-            error=error,
-            stats=stats,
-        )
-        if self.open is not None and self.open.messages[-1:] == (running.message,):
-            self.open = replace(self.open, messages=(*self.open.messages[:-1], finished))
+    def _on_finished(self, finished: ChatMessage) -> None:
+        messages = self.open.messages if self.open else ()
+        if self.open is not None and messages and messages[-1].id == finished.id:
+            self.open = replace(self.open, messages=(*messages[:-1], finished))
         self.answer_finished.emit(finished)
-        self._disk.submit(
-            lambda: self._store.finish_answer(
-                finished.id, finished.text, finished.reasoning, status, error, stats
-            ),
-            None,
-            self.trouble.emit,
-        )
 
-    @Slot()
-    def _save_partial(self) -> None:
-        running = self._running
-        if running is None or not running.is_dirty:
+    @Slot(object)
+    def _on_lost(self, answer: ChatMessage) -> None:
+        """The engine died over a longer answer: it stays, one branch away from the next try."""
+        if self.open is None or not self._is_open(answer.conversation_id):
             return
-        running.is_dirty = False
-        message_id, text, reasoning = running.message.id, running.text, running.reasoning
-        self._disk.submit(
-            lambda: self._store.keep_partial(message_id, text, reasoning), None, self._on_unsaved
-        )
-
-    def _on_unsaved(self, error: AppError) -> None:
-        """Said once for an answer: the disk is asked several times a second."""
-        if self._running is not None and not self._running.is_unsaved:
-            self._running.is_unsaved = True
-            self.trouble.emit(error)
+        before = tuple(m for m in self.open.messages if m.id != answer.id)
+        self._is_asking_again = True
+        self._show(replace(self.open, messages=before))
+        self._answer(before[-1], was_lost=True)
 
     # --- the model ----------------------------------------------------------------------------
 
@@ -391,10 +390,3 @@ class ChatJob(QObject):
 
 def _is_dispensable(_error: AppError) -> None:
     pass
-
-
-def _no_model() -> EngineError:
-    return EngineError(
-        QT_TRANSLATE_NOOP("chat", "No model is loaded."),
-        QT_TRANSLATE_NOOP("chat", "Choose one above, then try again."),
-    )

@@ -4,58 +4,43 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Protocol
 
+import msgspec
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
-from app.core.errors import AppError
+from app.core.errors import AppError, EngineLostError
 from app.engine.client import Died, EngineClient, error_from
 from app.engine.protocol import (
+    Bench,
+    BenchDone,
+    BenchProgress,
     Command,
     Done,
     Event,
     Failed,
+    Forget,
     Generate,
+    Hello,
+    Leave,
+    Left,
     Load,
     Loaded,
     PromptProgress,
     Stop,
     Text,
+    Tune,
+    Tuned,
 )
+from app.engine.requests import load_after_death
+from app.jobs.enginestate import EngineState, Phase
+
+__all__ = ["Client", "ClientFactory", "EngineJob", "EngineState", "Phase"]
 
 _WATCH_MS = 2000
 _MAX_RESTARTS = 3
 _RESTART_WINDOW_S = 120.0
-
-
-class Phase(StrEnum):
-    NONE = "none"  # no model chosen
-    LOADING = "loading"
-    READY = "ready"
-    READING = "reading"  # the prompt
-    WRITING = "writing"  # the answer
-    FAILED = "failed"  # no model; `error` says why
-
-
-@dataclass(frozen=True, slots=True)
-class EngineState:
-    """What the status line shows. `n_past` of `loaded.n_ctx` tokens of context are used."""
-
-    phase: Phase = Phase.NONE
-    load: Load | None = None
-    loaded: Loaded | None = None
-    error: AppError | None = None
-    n_past: int = 0
-    tps: float = 0.0
-    ttft_ms: float = 0.0
-    n_read: int = 0
-    n_to_read: int = 0
-
-    @property
-    def is_busy(self) -> bool:
-        return self.phase in (Phase.READING, Phase.WRITING)
 
 
 class Client(Protocol):
@@ -76,7 +61,10 @@ class EngineJob(QObject):
     state_changed = Signal(object)  # EngineState
     text_received = Signal(object)  # Text
     answered = Signal(object)  # Done
+    bench_told = Signal(object)  # BenchProgress, BenchDone, or the AppError that ended it
     request_failed = Signal(object)  # AppError, for the request that was running
+    tuned = Signal(object)  # Tuned
+    request_lost = Signal(object)  # AppError: the engine died over it and is being started again
 
     _event = Signal(object)
 
@@ -86,7 +74,10 @@ class EngineJob(QObject):
         self._client: Client | None = None
         self._generation = 0
         self._request_id = 0
+        self._bench_id = 0
         self._restarts: list[float] = []
+        self._is_unloading = False
+        self.llama_cpp = ""  # the build, once a child has said hello
         self.state = EngineState()
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._watch = QTimer(self)
@@ -124,13 +115,48 @@ class EngineJob(QObject):
         if self.state.is_busy and self._client is not None:
             self._client.send(Stop(self._request_id))
 
+    def leave(self) -> None:
+        """The conversation is left; its cache may be kept before another one needs the place."""
+        if self.state.phase is Phase.READY:
+            self._send(Leave())
+
+    def forget(self, conversation: str) -> None:
+        """The conversation is deleted: nothing of it is kept in the engine, nor for it."""
+        if self._client is not None and self.state.phase is not Phase.FAILED:
+            self._client.send(Forget(conversation))
+
+    def unload(self) -> None:
+        """Free the model's memory, once the conversation's cache is kept; `restart` brings it back.
+
+        A question that comes before that is answered, and nothing is unloaded.
+        """
+        if self.state.phase is Phase.READY and not self._is_unloading:
+            self._send(Leave())
+            self._is_unloading = True
+
+    def bench(self, command: Bench) -> int:
+        """Measure the loaded model, which rests for it; the command's own id is put in. Returns
+        that id. What comes of it is told with `bench_told`."""
+        self._bench_id -= 1  # below 0: never an answer's
+        self._send(msgspec.structs.replace(command, request_id=self._bench_id))
+        return self._bench_id
+
+    def tune(self, limit_s: float) -> None:
+        """Have the loaded model measured, until something else is wanted; `tuned` tells."""
+        if self.state.phase is Phase.READY and not self._is_unloading:
+            self._send(Tune(request_id=0, limit_s=limit_s))
+
+    def stop_bench(self) -> None:
+        if self._client is not None:
+            self._client.send(Stop(self._bench_id))
+
     def cancel_load(self) -> None:
         if self.state.phase is Phase.LOADING:
             self._drop_client()
             self._set(EngineState())
 
     def restart(self) -> None:
-        """Load the last model again after a failure."""
+        """Load the last model again after a failure, or after it was unloaded."""
         if self.state.load is not None:
             self.load(self.state.load)
 
@@ -139,11 +165,12 @@ class EngineJob(QObject):
         self._watch.stop()
         self._event.disconnect(self._on_event)
         if self._client is not None:
-            self._client.kill()
+            self._client.close()
             self._client = None
 
     def _send(self, command: Command) -> None:
         assert self._client is not None
+        self._is_unloading = False
         self._watch.start()
         try:
             self._client.send(command)
@@ -173,7 +200,9 @@ class EngineJob(QObject):
         generation, event = numbered
         if generation != self._generation:
             return
-        if isinstance(event, Text):
+        if isinstance(event, Hello):
+            self.llama_cpp = event.llama_cpp
+        elif isinstance(event, Text):
             self._on_text(event)
         elif isinstance(event, Done):
             self._on_done(event)
@@ -181,10 +210,24 @@ class EngineJob(QObject):
             self._set(EngineState(Phase.READY, self.state.load, event))
         elif isinstance(event, PromptProgress):
             self._set(replace(self.state, n_read=event.n_done, n_to_read=event.n_total))
-        elif isinstance(event, Failed):
-            self._on_failed(error_from(event))
+        elif isinstance(event, Left):
+            self._on_left()
         elif isinstance(event, Died):
-            self._on_died(event)
+            self._on_died(event.error)
+        elif isinstance(event, Failed) and (event.request_id or 0) >= 0:
+            self._on_failed(error_from(event))
+        else:
+            self._on_measured(event)
+
+    def _on_measured(self, event: Event) -> None:
+        if isinstance(event, Tuned):
+            if self.state.phase is Phase.READY:
+                self._watch.stop()
+            self.tuned.emit(event)
+        elif isinstance(event, BenchProgress | BenchDone):
+            self.bench_told.emit(event)
+        elif isinstance(event, Failed):
+            self.bench_told.emit(error_from(event))
 
     def _on_text(self, event: Text) -> None:
         if event.request_id != self._request_id:
@@ -210,20 +253,38 @@ class EngineJob(QObject):
         )
 
     def _on_failed(self, error: AppError) -> None:
-        if self.state.is_busy:
+        if self.state.is_busy and isinstance(error, EngineLostError):
+            self._on_died(error)
+        elif self.state.is_busy:
             self.request_failed.emit(error)
             self._set(replace(self.state, phase=Phase.READY))
         else:
             self._set(EngineState(Phase.FAILED, self.state.load, error=error))
 
-    def _on_died(self, event: Died) -> None:
-        was_busy, load = self.state.is_busy, self.state.load
+    def _on_left(self) -> None:
+        if self._is_unloading:
+            self._rest()
+        elif self.state.phase is Phase.READY:
+            self._watch.stop()
+
+    def _rest(self) -> None:
+        self._is_unloading = False
         self._drop_client()
-        if was_busy:
-            self.request_failed.emit(event.error)
-        self._set(EngineState(Phase.FAILED, load, error=event.error))
-        if load is not None and was_busy and self._may_restart():
-            self.load(load)
+        self._set(EngineState(Phase.RESTING, self.state.load, self.state.loaded))
+
+    def _on_died(self, error: AppError) -> None:
+        """Dead, or alive and of no more use."""
+        was_busy, load, loaded = self.state.is_busy, self.state.load, self.state.loaded
+        self._drop_client()
+        if self._is_unloading:
+            self._rest()
+        elif was_busy and load is not None and self._may_restart():
+            self.request_lost.emit(error)
+            self.load(load_after_death(load, loaded, error))
+        else:
+            if was_busy:
+                self.request_failed.emit(error)
+            self._set(EngineState(Phase.FAILED, load, error=error, has_died=True))
 
     def _may_restart(self) -> bool:
         """A few times in a row only: a model that always kills the engine is left alone."""
@@ -234,4 +295,4 @@ class EngineJob(QObject):
 
 
 def _with_id(request: Generate, request_id: int) -> Generate:
-    return Generate(request_id, request.messages, request.sampling, request.max_tokens)
+    return msgspec.structs.replace(request, request_id=request_id)

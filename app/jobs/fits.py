@@ -6,37 +6,30 @@ store's. Nothing here can hold up a load or an answer: a prediction that fails i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app import paths
-from app.core import hardware
-from app.core.errors import AppError, ModelFileError
-from app.core.fit import MemoryPlan, Use, plan, shape_of
+from app.core.errors import AppError
 from app.core.hardware import Hardware
-from app.core.measured import LEAST_TOKENS, MOST_TOKENS, LoadRecord, Taken, taken_of
-from app.core.speed import SpeedRecord, predict_tps
-from app.engine.client import examine
+from app.core.measured import (
+    LEAST_TOKENS,
+    MOST_TOKENS,
+    LoadRecord,
+    SpeedRecord,
+    Taken,
+)
+from app.engine import client
 from app.engine.protocol import Done, Load, Loaded
 from app.jobs.chat import ChatJob
 from app.jobs.engine import EngineState, Phase
 from app.jobs.tasks import TaskThread
-from quantize.errors import GgufError
-from quantize.gguf_split import read_model
 
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a load will take, and how fast the model will write."""
-
-    plan: MemoryPlan
-    tps: float
-
-    @property
-    def taken(self) -> Taken:
-        return taken_of(self.plan)
+if TYPE_CHECKING:
+    from app.core.fit import MemoryPlan
+    from app.jobs.predicting import Prediction
 
 
 class Fits(QObject):
@@ -50,7 +43,8 @@ class Fits(QObject):
         self._chat, self._tasks = chat, tasks
         self.computer: Hardware | None = None  # once it was examined
         self.speeds: tuple[SpeedRecord, ...] = ()
-        self._load: Load | None = None
+        self._load: Load | None = None  # the engine's
+        self._asked: Load | None = None  # what is predicted: that, or what became of it
         self._recorded: Loaded | None = None
         self._is_looking = False
         self.prediction: Prediction | None = None
@@ -63,13 +57,13 @@ class Fits(QObject):
         """The computer with its graphics, once it was examined."""
         had_gpus = bool(self.computer and self.computer.used_gpus)
         self.computer = found
-        if self._load is not None and bool(found.used_gpus) != had_gpus:
-            self._predict(self._load)
+        if self._asked is not None and bool(found.used_gpus) != had_gpus:
+            self._predict(self._asked)
 
     @Slot(object)
     def _on_state(self, state: EngineState) -> None:
         if state.load is not self._load:
-            self._load = state.load
+            self._load = self._asked = state.load
             self._show(None)
             if state.load is not None:
                 self._predict(state.load)
@@ -77,10 +71,10 @@ class Fits(QObject):
             self._record(state)
 
     def _predict(self, load: Load) -> None:
-        known = self.computer
+        known, self._asked = self.computer, load
 
         def done(prediction: Prediction) -> None:
-            if load is self._load:
+            if load is self._asked:
                 self._show(prediction)
                 self._record(self._chat.engine.state)
 
@@ -95,17 +89,20 @@ class Fits(QObject):
         loaded, prediction = state.loaded, self.prediction
         if loaded is None or prediction is None or loaded is self._recorded:
             return
-        if (loaded.device != "CPU") != bool(prediction.plan.n_gpu_layers):
+        if bool(loaded.n_gpu_layers) and not (self.computer and self.computer.used_gpus):
             self._find_graphics()  # and predict again
             return
+        if self._asked is self._load is not None and not _is_of(prediction.plan, loaded):
+            self._predict(_as_loaded(self._load, loaded))
+            return
         self._recorded = loaded
-        record = load_record(loaded, prediction.plan)
+        record = load_record(loaded, prediction)
         self._chat.write_store(lambda store: store.record_load(record))
 
     def _find_graphics(self) -> None:
         if self.computer is None and not self._is_looking:
             self._is_looking = True
-            self._tasks.submit(lambda: examine(paths.models_dir()), self.know, _is_missing)
+            self._tasks.submit(lambda: client.examine(paths.models_dir()), self.know, _is_missing)
 
     @Slot(object)
     def _on_answered(self, done: Done) -> None:
@@ -126,23 +123,24 @@ class Fits(QObject):
 
 
 def predict(load: Load, known: Hardware | None) -> Prediction:
-    """What `load` will take of what is free now. The speed is what the formulas alone say, so that
-    what is kept of it corrects them and not itself. Raises ModelFileError."""
-    now = hardware.measure(paths.models_dir())
-    if known is not None:
-        now = replace(known, ram_available_bytes=now.ram_available_bytes)
-    try:
-        shape = shape_of(read_model(Path(load.path)))
-    except GgufError as error:
-        raise ModelFileError(error.text, error.hint, error.detail) from error
-    use = Use(load.n_ctx, load.kv_type, load.n_gpu_layers, load.flash_attn)
-    planned = plan(shape, use, now)
-    return Prediction(planned, predict_tps(shape, use, planned, now))
+    """As `app.jobs.predicting` says, imported by the thread that asks."""
+    from app.jobs import predicting
+
+    return predicting.predict(load, known)
 
 
-def load_record(loaded: Loaded, planned: MemoryPlan) -> LoadRecord:
+def _is_of(planned: MemoryPlan, loaded: Loaded) -> bool:
+    """Whether the engine loaded what was planned, and not a smaller way for lack of memory."""
+    return planned.n_gpu_layers == loaded.n_gpu_layers and planned.n_ctx == loaded.n_ctx
+
+
+def _as_loaded(load: Load, loaded: Loaded) -> Load:
+    return msgspec.structs.replace(load, n_ctx=loaded.n_ctx, n_gpu_layers=loaded.n_gpu_layers)
+
+
+def load_record(loaded: Loaded, prediction: Prediction) -> LoadRecord:
     """What `loaded` took beside what was predicted for it."""
-    memory = loaded.memory
+    memory, planned = loaded.memory, prediction.plan
     return LoadRecord(
         model=loaded.name,
         variant=loaded.variant,
@@ -150,7 +148,7 @@ def load_record(loaded: Loaded, planned: MemoryPlan) -> LoadRecord:
         n_ctx=loaded.n_ctx,
         kv_type=planned.kv_type,
         n_gpu_layers=planned.n_gpu_layers,
-        predicted=taken_of(planned),
+        predicted=prediction.taken,
         actual=Taken(memory.weights_bytes, memory.kv_bytes, memory.compute_bytes),
         host_bytes=planned.host_bytes,
         rss_bytes=memory.rss_bytes,

@@ -22,17 +22,23 @@ class TaskThread(QObject):
     """One thread that runs functions in the order given.
 
     `on_done` and `on_failed` run on the thread that made this object. A bug in a function is
-    logged with its traceback and raised on that thread; it does not end the task thread.
+    logged with its traceback and raised on that thread; it does not end the task thread. One made
+    with `waits` begins with `begin`.
     """
 
     _finished = Signal(object)
 
-    def __init__(self, name: str, parent: QObject | None = None) -> None:
+    def __init__(self, name: str, parent: QObject | None = None, *, waits: bool = False) -> None:
         super().__init__(parent)
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        if not waits:
+            self.begin()
+
+    def begin(self) -> None:
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def submit(
         self,
@@ -61,6 +67,7 @@ class TaskThread(QObject):
     def close(self) -> None:
         """Finish what was submitted, then end the thread. Results no longer come back."""
         self._finished.disconnect(self._deliver)
+        self.begin()
         self._queue.put(None)
         self._thread.join()
 

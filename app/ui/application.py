@@ -8,10 +8,11 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSocketNotifier, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 import resources
 from app import paths
@@ -27,7 +28,13 @@ from app.jobs.instance import Instance, Summons, summon_first
 from app.jobs.tasks import TaskThread
 from app.ui.garbage import Garbage
 from app.ui.theme import theme
-from app.ui.window import MainWindow
+
+if TYPE_CHECKING:
+    from app.jobs.memory import MemoryWatch
+    from app.ui.window import MainWindow
+
+_BEGIN_MS = 700  # after the first paint: what can wait leaves the cores to the model until then
+_UNPAINTED_MS = 2000
 
 
 class Application(QObject):
@@ -41,19 +48,35 @@ class Application(QObject):
         self._load_first_model()
         self._instance = Instance(paths.data_dir())
         self._instance.summoned.connect(self._on_summoned)
-        self._tasks = TaskThread("tasks")
+        self._tasks = TaskThread("tasks", waits=True)
         self._chat = ChatJob(store, settings, self._engine)
-        self.window = MainWindow(self._chat, settings, self._tasks)
+        self._memory: MemoryWatch | None = None
+        self.window = self._make_window()
+
+    def _make_window(self) -> MainWindow:
+        """Imported here: the engine's process has started, and imports meanwhile."""
+        from app.ui.window import MainWindow
+
+        return MainWindow(self._chat, self._settings, self._tasks)
 
     def show(self) -> None:
+        self._painted = _FirstPaint(self.window)
+        self._painted.happened.connect(self._after_first_paint)
         self.window.show()
         self._chat.start()
-        QTimer.singleShot(0, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
+        self._tasks.begin()
         self._instance.listen()
-        self.window.begin()
         self._garbage = Garbage(self)
+        QTimer.singleShot(_BEGIN_MS, self._begin_the_rest)
+
+    def _begin_the_rest(self) -> None:
+        from app.jobs.memory import MemoryWatch
+
+        self._memory = MemoryWatch(self._engine)
+        self.window.follow_memory(self._memory)
+        self.window.begin()
 
     def open_files(self, files: Sequence[Path]) -> None:
         for file in files[:1]:
@@ -116,6 +139,27 @@ def _make_qt_application() -> QApplication:
     application.setWindowIcon(QIcon(str(resources.path("icons/nibble.svg"))))
     application.styleHints().colorSchemeChanged.connect(lambda _scheme: theme().refresh())
     return application
+
+
+class _FirstPaint(QObject):
+    """Says once that the window has been painted, or that it is not going to be: one that starts
+    minimized gets no paint."""
+
+    happened = Signal()
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.happened)
+        self._timer.start(_UNPAINTED_MS)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            self._timer.start(0)  # after the paint
+        return False
 
 
 class _QuitOnSignals(QObject):

@@ -51,6 +51,8 @@ class ChatColumn(Surface):
         self.prompts = ExamplePrompts()
         self.send_trouble = TroubleCard("doesNotFit")
         self.composer = Composer()
+        self.base_note = label("", "small", "secondary", wrap=True)
+        self.base_note.hide()
         self._empty = _EmptyChat()
         self._stack = QStackedWidget()
         self._column = QVBoxLayout(self)
@@ -77,7 +79,7 @@ class ChatColumn(Surface):
         self._column.addWidget(self._stack, 1)
         bottom = QWidget()
         self._bottom = QVBoxLayout(bottom)
-        for widget in (self.prompts, self.send_trouble, self.composer):
+        for widget in (self.prompts, self.send_trouble, self.base_note, self.composer):
             self._bottom.addWidget(widget)
         self._centered = Centered(bottom, _COMPOSER_PX)
         self._column.addWidget(self._centered)
@@ -133,6 +135,18 @@ class ChatColumn(Surface):
         self.bar.picker.show_state(state, name)
         self.loading.show_state(state, name)
         self.model_trouble.follow(state)
+        self._show_base_note(state)
+
+    def _show_base_note(self, state: EngineState) -> None:
+        is_base = state.loaded is not None and not state.loaded.has_chat_template
+        if is_base:
+            self.base_note.setText(
+                self.tr(
+                    "This is a base model: its file has no chat template. It continues text "
+                    "instead of answering, so your messages reach it as a plain dialogue."
+                )
+            )
+        self.base_note.setVisible(is_base)
 
 
 class _EmptyChat(QWidget):

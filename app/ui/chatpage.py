@@ -16,15 +16,21 @@ from app.core.chat import Conversation
 from app.jobs.chat import ChatJob
 from app.jobs.engine import EngineState
 from app.jobs.fits import Fits
+from app.jobs.summary import SummaryJob
 from app.jobs.tasks import TaskThread
+from app.jobs.tuning import Tuning
+from app.ui.benchmark.link import BenchmarkLink
 from app.ui.chatcolumn import ChatColumn, View
 from app.ui.chatlink import ChatLink
+from app.ui.contextmeter import ContextMeter
 from app.ui.conversations import ConversationPanel
 from app.ui.editors import hand_over_all
 from app.ui.figures import FigureFeed, Figures
 from app.ui.firstlink import FirstStartLink
 from app.ui.firstside import FirstStartSide
 from app.ui.inspector import Inspector
+from app.ui.inspectorlink import InspectorLink
+from app.ui.memorylink import MemoryLink
 from app.ui.models import Models
 from app.ui.panels import Panels, SidePanel
 from app.ui.prefs import Prefs
@@ -54,8 +60,18 @@ class ChatPage(QWidget):
         self.panels = Panels(self._list_panel, self.column, self._inspector_panel)
         self.first = FirstStartLink(chat.engine, tasks, models, lambda: self.fits.speeds, self)
         self._side = FirstStartSide(self.first.cards)
-        self.link = ChatLink(chat, self.column, self)
+        self.summary = SummaryJob(chat, self)
+        self.link = ChatLink(chat, self.summary, self.column, self)
+        self.memory = MemoryLink(chat, self.summary, prefs, self.column.transcript, self)
+        self.meter = ContextMeter(
+            chat, self.summary, prefs, feed, self.inspector.context, self.column.composer, self
+        )
         self.fits = Fits(chat, tasks, self)
+        self.about = InspectorLink(
+            feed, prefs, models, self.fits, tasks, self.inspector, self.column.composer, self
+        )
+        self.tuning = Tuning(chat, lambda: prefs.get(s.TUNE) != "off", self)
+        self.benchmark = BenchmarkLink(chat, tasks, self.inspector.benchmark, self)
         self._lay_out()
         self._connect_chat()
         self._connect_parts()
@@ -95,14 +111,17 @@ class ChatPage(QWidget):
         bar.delete_requested.connect(self._delete_open)
         bar.picker.list_requested.connect(self._models.scan)
         bar.picker.chosen.connect(self._models.choose)
+        bar.picker.free_requested.connect(self._chat.free_memory)
         column.choose_model.connect(self._choose_another_model)
         column.try_load_again.connect(self._models.try_again)
         column.loading.cancelled.connect(self._chat.engine.cancel_load)
         column.composer.submitted.connect(self._send)
         column.prompts.chosen.connect(self._send)
-        column.composer.stop_requested.connect(self._chat.stop)
+        column.composer.stop_requested.connect(self.link.stop)
+        column.composer.editor.textChanged.connect(self._on_typed)
         self.inspector.system_prompt_edited.connect(self._chat.set_system_prompt)
         self.inspector.reload_requested.connect(self._reload)
+        self.inspector.context.summarise_requested.connect(self.memory.summarise)
         self.panels.changed.connect(self._show_panel_buttons)
         self._prefs.changed.connect(self._on_setting)
 
@@ -131,6 +150,10 @@ class ChatPage(QWidget):
         self.link.send(text)
         self._choose_view()
         self.column.composer.focus()
+
+    def _on_typed(self) -> None:
+        if self.column.composer.text.strip():
+            self._chat.wake()
 
     def _reload(self) -> None:
         self.flush()
@@ -183,7 +206,7 @@ class ChatPage(QWidget):
     def escape(self) -> bool:
         """Stop the answer, else close an overlay; whether there was something to do."""
         if self.link.is_busy:
-            self._chat.stop()
+            self.link.stop()
             return True
         if self.panels.close_overlays():
             self.column.composer.focus()
@@ -258,6 +281,8 @@ class ChatPage(QWidget):
 
     def _on_setting(self, key: str) -> None:
         """A new conversation that is still empty takes up another system prompt."""
+        if key == s.IDLE_UNLOAD_MIN.key:
+            self._chat.resting.set_idle_time(self._prefs.get(s.IDLE_UNLOAD_MIN))
         if key == s.SYSTEM_PROMPT.key and self._chat.open is None:
             self._chat.set_system_prompt(self._prefs.get(s.SYSTEM_PROMPT))
             self.inspector.show_system_prompt(self._chat.system_prompt)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
+    QWidget,
 )
 
 from app.ui import icons
@@ -37,6 +38,8 @@ class Composer(QFrame):
         self._model_name = ""
         self.editor = MessageEditor()
         self._hint = label("", "small", "secondary")
+        self._room = label("", "small", "tight", wrap=True)
+        self._room.hide()
         self.send_button = SendButton(self.tr("Send"))
         self.stop_button = self._make_stop_button()
         self._build()
@@ -56,12 +59,15 @@ class Composer(QFrame):
 
     def _build(self) -> None:
         self._bottom = QHBoxLayout()
+        self._tools = QHBoxLayout()
+        self._bottom.addLayout(self._tools)
         self._bottom.addStretch(1)
         self._bottom.addWidget(self._hint)
         self._bottom.addWidget(self.send_button)
         self._bottom.addWidget(self.stop_button)
         self._column = QVBoxLayout(self)
         self._column.addWidget(self.editor)
+        self._column.addWidget(self._room)
         self._column.addLayout(self._bottom)
         self.editor.entered.connect(self._submit)
         self.editor.focus_changed.connect(self.update)
@@ -82,6 +88,19 @@ class Composer(QFrame):
     @property
     def hint(self) -> str:
         return self._hint.text()
+
+    @property
+    def room(self) -> str:
+        """What is said about the room that is left in the context; mostly nothing."""
+        return self._room.text()
+
+    def add_tool(self, tool: QWidget) -> None:
+        """A button at the left below the text."""
+        self._tools.addWidget(tool)
+
+    def show_room(self, text: str) -> None:
+        set_text(self._room, text)
+        self._room.setVisible(bool(text))
 
     def show_model(self, name: str) -> None:
         self._model_name = name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QTimer
 from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit, QWidget
 
 from app.core.settings import Setting
@@ -70,8 +70,12 @@ def _decimal(setting: Setting, prefs: Prefs, small: bool) -> DoubleSpinBox:
 
 
 def _bind_number(box: SpinBox | DoubleSpinBox, setting: Setting, prefs: Prefs) -> None:
-    box.setValue(prefs.get(setting))
-    _follow(box, setting, prefs, lambda: box.setValue(prefs.get(setting)))
+    def show() -> None:
+        with QSignalBlocker(box):  # what is shown was not chosen
+            box.setValue(prefs.get(setting))
+
+    show()
+    _follow(box, setting, prefs, show)
     kind = type(setting.default)
     box.valueChanged.connect(lambda value: prefs.set(setting, kind(round(value, 2))))
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.core.chat import AnswerStats, ChatMessage
+from app.core.chat import AnswerStats
+from app.core.seen import last_stats, n_summarised
 from app.engine.protocol import Loaded
 from app.jobs.chat import ChatJob
 from app.jobs.engine import EngineState, Phase
@@ -78,25 +79,23 @@ class FigureFeed(QObject):
 
     def figures(self) -> Figures:
         messages = self._chat.open.messages if self._chat.open else ()
-        stats = _last_stats(messages)
+        stats = last_stats(messages)
         state = self._chat.engine.state
-        return Figures(state, self._model_name(state), _n_used(state, messages, stats), stats)
+        return Figures(state, self._model_name(state), self._n_used(state), stats)
+
+    def _n_used(self, state: EngineState) -> int | None:
+        """As last measured; what a summary has changed since is not measured yet."""
+        opened = self._chat.open
+        if state.phase is Phase.WRITING and self._chat.is_answering:
+            return state.n_past
+        if opened is None or not opened.messages:
+            return 0
+        stats = last_stats(opened.messages)
+        if stats is None or stats.n_summarised != n_summarised(opened.messages, opened.summary):
+            return None
+        return stats.n_prompt + stats.n_generated
 
     def _model_name(self, state: EngineState) -> str:
         if state.loaded is not None:
             return state.loaded.name
         return self._name_of(state.load.path) if state.load is not None else ""
-
-
-def _n_used(
-    state: EngineState, messages: tuple[ChatMessage, ...], stats: AnswerStats | None
-) -> int | None:
-    if state.phase is Phase.WRITING:
-        return state.n_past
-    if not messages:
-        return 0
-    return stats.n_prompt + stats.n_generated if stats else None
-
-
-def _last_stats(messages: tuple[ChatMessage, ...]) -> AnswerStats | None:
-    return next((m.stats for m in reversed(messages) if m.stats is not None), None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QObject, Signal
 
 from app.core.hardware import Hardware
-from app.core.speed import SpeedRecord
+from app.core.measured import SpeedRecord
 from app.jobs.engine import EngineJob
 from app.jobs.tasks import TaskThread
 from app.ui.firstside import SideCards

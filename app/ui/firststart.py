@@ -83,6 +83,8 @@ class FirstStart(QScrollArea):
             )
         else:
             sentence = self.tr("Your model is loaded, and it runs on this computer only.")
+        if phase is Phase.RESTING:
+            sentence = self.tr("Your model rests; it is loaded again when you begin to write.")
         return self.tr("You can chat now"), sentence
 
 
@@ -130,6 +132,8 @@ class StarterCard(Surface):
             self._badge.show_state("", self.tr("Loading"))
         elif state.phase is Phase.FAILED:
             self._badge.show_state("doesNotFit", self.tr("Not loaded"))
+        elif state.phase is Phase.RESTING:
+            self._badge.show_state("", self.tr("Resting"))
         else:
             self._badge.show_state("fits", self.tr("Ready"))
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app import paths
 from app.core import hardware
 from app.core.hardware import Hardware
-from app.engine.client import examine
+from app.engine import client
 from app.jobs.engine import EngineJob, EngineState, Phase
 from app.jobs.tasks import TaskThread
 
@@ -83,4 +83,4 @@ def _measure() -> Hardware:
 
 
 def _examine() -> Hardware:
-    return examine(paths.models_dir())
+    return client.examine(paths.models_dir())

@@ -6,15 +6,19 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.core import settings as s
+from app.ui.benchmark.section import BenchmarkSection
+from app.ui.contextmeter import ContextSection
 from app.ui.controls import Hairline, Surface
 from app.ui.editors import TextField
 from app.ui.figures import Figures
+from app.ui.loadsection import ContextSizeSection
 from app.ui.memorysection import MemorySection
-from app.ui.meters import ContextSection, SpeedSection
+from app.ui.meters import SpeedSection
 from app.ui.prefs import Prefs
-from app.ui.sampling import ContextSizeSection, SamplingSection
+from app.ui.sampling import SamplingSection
 from app.ui.section import Section
 from app.ui.theme import px, theme
+from app.ui.thinking import ThinkingSection
 from app.ui.words import translate
 
 
@@ -29,6 +33,8 @@ class Inspector(Surface):
         self.memory = MemorySection()
         self.context = ContextSection()
         self.speed = SpeedSection()
+        self.benchmark = BenchmarkSection()
+        self.thinking = ThinkingSection(prefs)
         self.sampling = SamplingSection(prefs)
         self.n_ctx = ContextSizeSection(prefs)
         self.n_ctx.reload_requested.connect(self.reload_requested)
@@ -44,10 +50,21 @@ class Inspector(Surface):
         inner = Surface("none")
         inner.setLayout(self._column)
         self._column.setSpacing(0)
-        sections = (self.memory, self.context, self.speed, self.sampling, self.n_ctx)
+        sections = (
+            self.memory,
+            self.context,
+            self.speed,
+            self.benchmark,
+            self.thinking,
+            self.sampling,
+            self.n_ctx,
+        )
         for section in (*sections, self._prompt_section()):
+            line = Hairline()
             self._column.addWidget(section)
-            self._column.addWidget(Hairline())
+            self._column.addWidget(line)
+            if section is self.thinking:
+                self.thinking.go_with(line)
         self._column.takeAt(self._column.count() - 1).widget().deleteLater()
         self._column.addStretch(1)
         self.area = QScrollArea()
@@ -79,7 +96,6 @@ class Inspector(Surface):
 
     def show_figures(self, figures: Figures) -> None:
         self.memory.show_figures(figures)
-        self.context.show_figures(figures)
         self.speed.show_figures(figures)
         self.n_ctx.show_state(figures.state)
 

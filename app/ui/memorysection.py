@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.measured import Taken
 from app.engine.protocol import Loaded
-from app.jobs.fits import Prediction
+from app.jobs.engine import Phase
 from app.ui import words
 from app.ui.bars import Legend, SegmentBar
 from app.ui.controls import IconLabel, label, set_text
 from app.ui.figures import Figures
 from app.ui.section import Section
 from app.ui.theme import tokens
+
+if TYPE_CHECKING:
+    from app.jobs.predicting import Prediction
 
 translate = QCoreApplication.translate
 RIGHT_SHARE = 0.04  # a prediction that is off by less counts as right
@@ -55,8 +60,9 @@ class MemorySection(Section):
         self._show()
 
     def show_figures(self, figures: Figures) -> None:
-        if figures.loaded is not self._loaded:
-            self._loaded = figures.loaded
+        taken = None if figures.state.phase is Phase.RESTING else figures.loaded
+        if taken is not self._loaded:
+            self._loaded = taken
             self._show()
 
     def _show(self) -> None:

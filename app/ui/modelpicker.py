@@ -20,11 +20,13 @@ class ModelPicker(LayoutButton):
 
     chosen = Signal(object)  # Path
     list_requested = Signal()
+    free_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__(margins=(12, 10))
         self._models: Sequence[InstalledModel] = ()
         self._path: Path | None = None
+        self._is_loaded = False
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self._name = ElidedLabel()
@@ -46,7 +48,11 @@ class ModelPicker(LayoutButton):
     def show_state(self, state: EngineState, name: str) -> None:
         """`name` is that of the model loaded or being loaded."""
         loaded = state.loaded
-        if loaded is not None:
+        self._is_loaded = loaded is not None and state.phase is not Phase.RESTING
+        if loaded is not None and state.phase is Phase.RESTING:
+            self._path = None
+            self._show(loaded.name, self.tr("Unloaded"))
+        elif loaded is not None:
             self._path = Path(loaded.path)
             self._show(loaded.name, loaded.variant)
         elif state.phase is Phase.LOADING:
@@ -95,6 +101,8 @@ class ModelPicker(LayoutButton):
             self._menu.addAction(self.tr("No models found")).setDisabled(True)
         self._menu.addSeparator()
         self._menu.addAction(self.tr("Open a file…"), self.ask_for_file)
+        if self._is_loaded:
+            self._menu.addAction(self.tr("Free its memory now"), self.free_requested.emit)
 
     def ask_for_file(self) -> None:
         ask_for_model_file(self.window(), self.chosen.emit)

@@ -198,7 +198,8 @@ class Models(QObject):
     def _in_use(self) -> frozenset[Path]:
         state = self._chat.engine.state
         names = {each.path for each in (state.load, state.loaded) if each is not None}
-        return frozenset(Path(name) for name in names if state.phase is not Phase.FAILED)
+        idle = (Phase.FAILED, Phase.RESTING)
+        return frozenset(Path(name) for name in names if state.phase not in idle)
 
     def keep(self, model: InstalledModel) -> None:
         """A file that changed is meant to be as it is now."""

@@ -1,91 +1,125 @@
-"""How the model is asked to write, and how much it sees: settings beside the conversation."""
+"""How the model is asked to write: the samplers' settings, beside the conversation.
+
+Four of them are always there, the others in folds that are made when they are first opened.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core import settings as s
-from app.jobs.engine import EngineState
-from app.ui import icons
-from app.ui.controls import button, label
+from app.core.settings import Setting
+from app.engine.protocol import Loaded
+from app.ui import words
+from app.ui.controls import button
+from app.ui.folds import Fold
 from app.ui.prefs import Prefs
-from app.ui.section import Section, SettingRow
+from app.ui.samplingrows import FieldRow, SamplingRow
+from app.ui.section import Section
 from app.ui.theme import px, theme
 
-_MAIN = (s.TEMPERATURE, s.TOP_P, s.TOP_K, s.MIN_P)
-_MORE = (s.REPEAT_PENALTY, s.SEED, s.MAX_TOKENS)
+MAIN = (s.TEMPERATURE, s.TOP_P, s.TOP_K, s.MIN_P)
+LENGTH = (s.MAX_TOKENS, s.SEED)
+REPETITION = (
+    s.REPEAT_PENALTY,
+    s.FREQUENCY_PENALTY,
+    s.PRESENCE_PENALTY,
+    s.PENALTY_LAST_N,
+    s.DRY_MULTIPLIER,
+    s.DRY_BASE,
+    s.DRY_ALLOWED_LENGTH,
+    s.DRY_PENALTY_LAST_N,
+)
+VARIETY = (s.TYPICAL_P, s.TOP_N_SIGMA, s.XTC_PROBABILITY, s.XTC_THRESHOLD)
+MIROSTAT = (s.MIROSTAT, s.MIROSTAT_TAU, s.MIROSTAT_ETA)
+FORM = (s.STOP_STRINGS, s.JSON_SCHEMA, s.GRAMMAR, s.LOGIT_BIAS)
 
 
 class SamplingSection(Section):
     def __init__(self, prefs: Prefs) -> None:
         super().__init__(QCoreApplication.translate("SamplingSection", "Sampling"))
-        defaults = button(self.tr("Model defaults"), "link")
-        defaults.setToolTip(self.tr("Set all of these back"))
-        defaults.clicked.connect(lambda: prefs.reset(*s.SAMPLING))
-        self.set_right(defaults)
-        self._rows = [SettingRow(setting, prefs) for setting in (*_MAIN, *_MORE)]
-        self._fold = button(self.tr("More sampling settings"), "fold")
-        self._fold.setCheckable(True)
-        for number, row in enumerate(self._rows):
-            if number == len(_MAIN):
-                self.column.addWidget(self._fold, 0, Qt.AlignmentFlag.AlignLeft)
-            self.column.addWidget(row)
-        self._fold.toggled.connect(self._on_folded)
-        theme().changed.connect(self._show_chevron)
-        self._on_folded(False)
-
-    def _on_folded(self, shown: bool) -> None:
-        for row in self._rows[len(_MAIN) :]:
-            row.setVisible(shown)
-        self._show_chevron()
-
-    def _show_chevron(self) -> None:
-        name = "chevron-down" if self._fold.isChecked() else "chevron-right"
-        self._fold.setIcon(icons.icon(name, size_px=px(16)))
-
-    def row(self, setting: s.Setting) -> SettingRow:
-        return next(row for row in self._rows if row.setting is setting)
-
-    def focus_first(self) -> None:
-        self._rows[0].editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
-
-class ContextSizeSection(Section):
-    """How large a context the next load takes, and a button that loads again for it."""
-
-    reload_requested = Signal()
-
-    def __init__(self, prefs: Prefs) -> None:
-        super().__init__(QCoreApplication.translate("ContextSizeSection", "Context size"))
         self._prefs = prefs
-        self._state = EngineState()
-        self.row = SettingRow(s.N_CTX, prefs)
-        self._note = label(
-            self.tr("Takes effect when the model is loaded again."), "small", "secondary", wrap=True
-        )
-        self.reload_button = button(self.tr("Reload"), small=True)
-        self.column.addWidget(self.row)
-        line = QHBoxLayout()
-        line.addWidget(self._note, 1)
-        line.addWidget(self.reload_button)
-        self.column.addLayout(line)
-        self.reload_button.clicked.connect(self.reload_requested)
+        self._defaults = button(self.tr("Model defaults"), "link")
+        self._defaults.setToolTip(self.tr("Set all of these back"))
+        self._defaults.clicked.connect(lambda: prefs.reset(*s.SAMPLING))
+        self.set_right(self._defaults)
+        self._rows = {setting: SamplingRow(setting, prefs) for setting in MAIN}
+        for row in self._rows.values():
+            self.column.addWidget(row)
+        self.folds: dict[tuple[Setting, ...], Fold] = {}
+        self._add_fold(self.tr("Length and seed"), LENGTH)
+        self._add_fold(self.tr("Repetition"), REPETITION)
+        self._add_fold(self.tr("Variety"), VARIETY)
+        self._add_fold(self.tr("Mirostat"), MIROSTAT)
+        self._add_fold(self.tr("Shape of the answer"), FORM)
         prefs.changed.connect(self._on_changed)
-        self._show()
+        self._show_marks()
 
-    def show_state(self, state: EngineState) -> None:
-        if state.load is not self._state.load or state.phase is not self._state.phase:
-            self._state = state
-            self._show()
+    def _add_fold(self, title: str, settings: tuple[Setting, ...]) -> None:
+        fold = self.folds[settings] = Fold(title, lambda: self._make(settings))
+        self.column.addWidget(fold)
+
+    def _make(self, settings: tuple[Setting, ...]) -> QWidget:
+        result = _Rows()
+        for setting in settings:
+            kind = FieldRow if setting.multiline else SamplingRow
+            row = self._rows[setting] = kind(setting, self._prefs)
+            result.column.addWidget(row)
+        return result
 
     def _on_changed(self, key: str) -> None:
-        if key == s.N_CTX.key:
-            self._show()
+        if any(key == setting.key for setting in s.SAMPLING):
+            self._show_marks()
 
-    def _show(self) -> None:
-        load = self._state.load
-        differs = self._state.loaded is not None and load is not None
-        differs = differs and load.n_ctx != self._prefs.get(s.N_CTX)
-        self._note.setVisible(differs)
-        self.reload_button.setVisible(differs)
+    def _show_marks(self) -> None:
+        n_all = 0
+        for settings, fold in self.folds.items():
+            n_changed = sum(self._is_changed(setting) for setting in settings)
+            mark = self.tr("{n} changed").format(n=words.count(n_changed))
+            fold.show_mark(mark if n_changed else "")
+            n_all += n_changed
+        self._defaults.setEnabled(n_all > 0 or any(map(self._is_changed, MAIN)))
+
+    def _is_changed(self, setting: Setting) -> bool:
+        return self._prefs.is_set(setting) and not self._prefs.is_default(setting)
+
+    def row(self, setting: Setting) -> SamplingRow:
+        """The row of `setting`; its fold's content is made for it, where it was not yet."""
+        if setting not in self._rows:
+            next(fold for settings, fold in self.folds.items() if setting in settings).make()
+        return self._rows[setting]
+
+    def focus_first(self) -> None:
+        self._rows[s.TEMPERATURE].editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+
+class _Rows(QWidget):
+    """What a fold holds, set off to the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.column = QVBoxLayout(self)
+        theme().changed.connect(self._place)
+        self._place()
+
+    def _place(self) -> None:
+        self.column.setContentsMargins(px(8), 0, 0, px(4))
+        self.column.setSpacing(px(4))
+
+
+def model_defaults(loaded: Loaded | None) -> dict[Setting, object]:
+    """What the loaded file's maker wants of the samplers, as values of the settings."""
+    given = dict(loaded.sampling) if loaded is not None else {}
+    return {
+        setting: _as_value(setting, given[name])
+        for setting in s.SAMPLING
+        if (name := setting.key.rpartition(".")[2]) in given
+    }
+
+
+def _as_value(setting: Setting, value: float) -> object:
+    """Files hold single precision: 0.6 is not to be 0.6000000238."""
+    if setting is s.MIROSTAT:
+        return str(int(value)) if value else "off"
+    return int(value) if isinstance(setting.default, int) else round(value, 4)

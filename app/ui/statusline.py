@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from app.jobs.engine import EngineState, Phase
 from app.ui import words
+from app.ui.answerfigures import details
 from app.ui.controls import ElidedLabel, IconLabel, Surface, label, set_text
 from app.ui.figures import Figures
 from app.ui.theme import px, theme
@@ -129,6 +130,9 @@ class StatusLine(Surface):
         tps = figures.tps
         set_text(self._speed, self.tr("{n} tokens/s").format(n=words.speed(tps)) if tps else "")
         set_text(self._context, self._context_text(figures))
+        about = "\n".join(details(figures.stats)) if figures.stats else ""
+        self._speed.setToolTip(about)
+        self._speed.setAccessibleDescription(about)
 
     def _phase_text(self, state: EngineState, name: str) -> str:
         loaded = state.loaded
@@ -143,6 +147,7 @@ class StatusLine(Surface):
             Phase.NONE: self.tr("No model is loaded"),
             Phase.LOADING: self.tr("Loading {name}…").format(name=name),
             Phase.READING: self.tr("Reading the prompt"),
+            Phase.RESTING: self.tr("Resting: its memory is free until you write"),
             Phase.FAILED: self.tr("Model stopped"),
         }
         if state.phase in texts:

@@ -90,6 +90,7 @@ QPushButton[kind="quiet"]:checked { background: $accentSoft; color: $accentText;
 QPushButton[kind="link"] { background: transparent; border: none; color: $accentText;
   padding: 0; min-height: $p20; font-size: $p12; }
 QPushButton[kind="link"]:hover { text-decoration: underline; }
+QPushButton[kind="link"]:disabled { color: $textTertiary; text-decoration: none; }
 QPushButton[kind="fold"] { background: transparent; border: none; color: $textSecondary;
   padding: 0; min-height: $p28; font-size: $p12; font-weight: 400; text-align: left; }
 QPushButton[kind="fold"]:hover { color: $text; }

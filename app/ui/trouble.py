@@ -132,10 +132,10 @@ class TroubleStack(QWidget):
     def texts(self) -> list[str]:
         return [card.text for card in self._cards]
 
-    def add(self, error: AppError) -> None:
-        """Show `error`, once, however often it comes."""
+    def add(self, error: AppError) -> TroubleCard | None:
+        """Show `error`, once, however often it comes; the card, where it is a new one."""
         if translate(error.text) in self.texts:
-            return
+            return None
         while len(self._cards) >= _MAX_CARDS:
             self._remove(self._cards[0])
         card = TroubleCard()
@@ -145,6 +145,12 @@ class TroubleStack(QWidget):
         self._column.addWidget(card)
         card.show_error(error)
         self.show()
+        return card
+
+    def withdraw(self, card: TroubleCard) -> None:
+        """Its trouble is over."""
+        if card in self._cards:
+            self._remove(card)
 
     def _remove(self, card: TroubleCard) -> None:
         self._cards.remove(card)

@@ -31,6 +31,8 @@ from app.ui.editors import hand_over_all
 from app.ui.figures import FigureFeed
 from app.ui.focus import FocusRing
 from app.ui.hardwarelook import FreeLook
+from app.ui.loadnotice import LoadNotice
+from app.ui.memorytrouble import MemoryTrouble
 from app.ui.models import Models
 from app.ui.prefs import Prefs
 from app.ui.rail import Rail
@@ -40,6 +42,7 @@ from app.ui.theme import px, theme, tokens
 from app.ui.trouble import TroubleStack
 
 if TYPE_CHECKING:
+    from app.jobs.memory import MemoryWatch
     from app.jobs.quantizelink import ClientFactory
     from app.ui.downloads.link import Downloading
     from app.ui.models_page.link import Browsing
@@ -72,6 +75,7 @@ class MainWindow(QMainWindow):
         self.trouble = TroubleStack()
         self.chat_page = ChatPage(chat, self.prefs, self.models, self.feed, tasks)
         self.status = StatusLine()
+        LoadNotice(self.feed, self.trouble, self)
         self._free = FreeLook(tasks, self)
         self._stack = QStackedWidget()
         self._made: dict[int, QWidget] = {CHAT: self.chat_page}
@@ -88,6 +92,11 @@ class MainWindow(QMainWindow):
         """What can wait until the window is visible."""
         self.models.scan()
         self.downloading.begin()
+
+    def follow_memory(self, watch: MemoryWatch) -> None:
+        """Say what `watch` finds, and stop it when the window closes."""
+        MemoryTrouble(watch, self.trouble, self._chat, self)
+        self.closing.connect(watch.close)
 
     def _pages(self) -> tuple[tuple[str, str, str], ...]:
         return (

@@ -15,7 +15,7 @@ from app.ui.theme import px, theme
 
 
 class Advice(Surface):
-    """Hidden while nothing is known."""
+    """Hidden where there is nothing to advise."""
 
     def __init__(self) -> None:
         super().__init__("advice")
@@ -34,6 +34,18 @@ class Advice(Surface):
     @property
     def text(self) -> str:
         return self._text
+
+    def show_waiting(self) -> None:
+        """The place is kept, so that nothing moves under the pointer when the advice comes."""
+        self._text = ""
+        text = self.tr("Looking at this computer, to say which one to take…")
+        self._words.setText(f"{text}<br>&nbsp;")
+        self._icon.show_icon("recommended", "accentText")
+        self.setProperty("surface", "advice")
+        restyle(self)
+        self.setAccessibleName(self.tr("Advice"))
+        self.setAccessibleDescription(text)
+        self.show()
 
     def show_advice(self, subject: Subject, assessed: Assessed | None) -> None:
         if assessed is None or not assessed.reasons:

@@ -130,7 +130,10 @@ class Detail(QWidget):
         self.model.show(rows_of(subject, assessed, downloads, is_waiting=is_waiting))
         self._choose_row()
         self._is_choosing = False
-        self.advice.show_advice(subject, assessed)
+        if assessed is None and is_waiting:
+            self.advice.show_waiting()
+        else:
+            self.advice.show_advice(subject, assessed)
         free = assessed.free_bytes if assessed else 0
         text = self.tr("{size} free").format(size=words.size(free, 1)) if free else ""
         self.table.header.show_free(text)

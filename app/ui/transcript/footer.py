@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QFontMetrics, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QToolTip, QWidget
 
-from app.core.chat import AnswerStats
+from app.core.chat import AnswerStats, can_go_on
+from app.ui.answerfigures import details
 from app.ui.transcript.buttons import FlatButton
 from app.ui.transcript.host import Host
 from app.ui.transcript.look import Look
@@ -28,6 +29,7 @@ class Actions(QWidget):
         self._previous = self._next = None
         self.buttons: list[FlatButton] = []
         self._movable: list[FlatButton] = []
+        self._go_on: FlatButton | None = None
         if len(row.branches) > 1 and row.message.id in row.branches:
             self._add_branches(row.branches, row.branches.index(row.message.id))
         self.set_active(False)
@@ -56,7 +58,18 @@ class Actions(QWidget):
             self._add_movable()
         for button in self._movable:
             button.setVisible(active)
+        self._show_go_on(active and self._row.is_last_answer and can_go_on(self._row.message))
         self._place()
+
+    def _show_go_on(self, is_wanted: bool) -> None:
+        """The way on for an answer that ended too early."""
+        if is_wanted and self._go_on is None:
+            words = self.tr("Continue")
+            self._go_on = FlatButton(self, self._look, "chevron-right", words, words)
+            self._go_on.clicked.connect(lambda: self._host.go_on(self._row.message.id))
+            self.buttons.append(self._go_on)
+        if self._go_on is not None:
+            self._go_on.setVisible(is_wanted)
 
     def _add_movable(self) -> None:
         copy = self._add("copy", self.tr("Copy message"))
@@ -80,8 +93,11 @@ class Actions(QWidget):
         side = self._look.px(28)
         x = 0
         for i, button in enumerate(self.buttons):
-            button.setGeometry(x, 0, side, side)
-            x += side + (self._label_width if i == 0 and self._branch_label else self._look.px(2))
+            if button is self._go_on and button.isHidden():
+                continue
+            width = button.sizeHint().width()
+            button.setGeometry(x, 0, width, side)
+            x += width + (self._label_width if i == 0 and self._branch_label else self._look.px(2))
             if i == 1 and self._branch_label:
                 x += self._look.px(8)
         self.resize(max(x, 1), side)
@@ -118,8 +134,22 @@ class Footer(QWidget):
         painter.setFont(self._look.figures)
         painter.setPen(self._look.color("textSecondary"))
         right = self.rect().adjusted(0, 0, -_OVERHANG, 0)
-        text = self._fitting(stats, self.width() - self._look.px(170))
+        taken = max(self._look.px(170), self.bar.width() + self._look.px(24))
+        text = self._fitting(stats, self.width() - taken)
         painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def event(self, event: QEvent) -> bool:
+        """All that is known of the answer, where the mouse rests on the figures."""
+        if isinstance(event, QHelpEvent) and not self.bar.geometry().contains(event.pos()):
+            QToolTip.showText(event.globalPos(), self.about, self)
+            return True
+        return super().event(event)
+
+    @property
+    def about(self) -> str:
+        """The figures in whole lines."""
+        stats = self._row.message.stats
+        return "\n".join(details(stats)) if stats and not self._row.is_streaming else ""
 
     def _fitting(self, stats: AnswerStats, width: int) -> str:
         """As many of the figures as there is room for, the most telling first."""
@@ -130,7 +160,12 @@ class Footer(QWidget):
         return " · ".join(parts)
 
     def _figures(self, stats: AnswerStats) -> list[str]:
+        ended = {
+            "length": self.tr("ended at the longest answer set"),
+            "context": self.tr("ended because the context is full"),
+        }.get(stats.stop_reason, "")
         return [
+            *([ended] if ended else []),
             self.tr("{n} tokens").format(n=count(stats.n_generated)),
             self.tr("{speed} tokens/s").format(speed=speed(stats.tps)),
             self.tr("first token {seconds}").format(seconds=seconds(stats.ttft_ms)),

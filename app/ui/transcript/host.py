@@ -9,9 +9,10 @@ from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QWidget
 
 from app.ui.transcript.body import CodeSource
+from app.ui.transcript.mark import Actions
 
 
-class Host(Protocol):
+class Host(Actions, Protocol):
     def open_link(self, href: str) -> None:
         """The user chose a link."""
 
@@ -26,6 +27,9 @@ class Host(Protocol):
 
     def regenerate(self, message_id: int) -> None:
         """The user wants another answer in place of this one."""
+
+    def go_on(self, message_id: int) -> None:
+        """The user wants this answer, which ended too early, to go on."""
 
     def retry(self, message_id: int) -> None:
         """The user wants the answer that failed."""

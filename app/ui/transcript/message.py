@@ -10,7 +10,6 @@ from PySide6.QtCore import QEvent, QRect, QRectF, Qt
 from PySide6.QtGui import (
     QEnterEvent,
     QFocusEvent,
-    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -25,13 +24,13 @@ from app.ui.transcript.buttons import FlatButton, paint_ring
 from app.ui.transcript.code import CodeView
 from app.ui.transcript.host import Host, Window
 from app.ui.transcript.look import LIST_STEP, Look
+from app.ui.transcript.memorymark import MemoryMark
 from app.ui.transcript.prose import ProseView
 from app.ui.transcript.reasoning import ReasoningFold
 from app.ui.transcript.row import Row, estimate_segment
 from app.ui.transcript.textview import TextView
 
 SIDE = 12  # beyond the column: room for the focus ring and for what hangs over
-_NOTICE = 40
 _RAISE = 1  # Qt sets a line's words a little low in its height
 
 _STOPS = (FlatButton, TextView, ReasoningFold)
@@ -55,6 +54,7 @@ class MessageView(QWidget):
         self._tops: dict[Segment, int] = {}
         self._boxes: dict[QWidget, QRect] = {}
         self._seen: set[Segment] = set()
+        self._mark: MemoryMark | None = None
         self._settled = (0, 0)  # width and height, once all there is has been made and measured
         self._is_current = False
         self._is_hovered = False
@@ -72,11 +72,19 @@ class MessageView(QWidget):
         self._tops.clear()
         self._seen.clear()
         self._boxes.clear()
-        height = self._arrange(window, width, self._look.px(_NOTICE) if self.row.notice else 0)
+        height = self._arrange(window, width, self._arrange_mark(width))
         for segment in [s for s in self._views if s not in self._seen]:
             self._drop(segment)
         self._share_extents()
         self._settled = (width, height) if len(self._views) == len(self._tops) else (0, 0)
+        return height
+
+    def _arrange_mark(self, width: int) -> int:
+        """What stands above the message; returns where the message itself begins."""
+        if self._mark is None:
+            return 0
+        height = self._mark.fit(width)
+        self._boxes[self._mark] = QRect(SIDE, 0, width, height)
         return height
 
     def place(self) -> None:
@@ -200,8 +208,21 @@ class MessageView(QWidget):
         self.row.need_bodies()
         self.setAccessibleName(self._name())
         self.setAccessibleDescription(self.row.message.text[:500])
+        self.show_mark()
         self._show_actions()
         self.update()
+
+    def show_mark(self) -> None:
+        """Where the model's memory begins, if it is here; a layout follows where it must."""
+        if self.row.mark is None:
+            if self._mark is not None:
+                discard(self._mark)
+                self._mark = None
+            return
+        if self._mark is None:
+            self._mark = MemoryMark(self, self._look, self._host)
+            self._mark.show()
+        self._mark.show_mark(self.row.mark)
 
     def _name(self) -> str:
         raise NotImplementedError
@@ -284,8 +305,6 @@ class MessageView(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.row.notice:
-            self._paint_notice(painter)
         self._paint(painter)
         if self._has_ring and (self.hasFocus() or self._text_has_focus()):
             paint_ring(painter, self._ring_rect(), self._look, 8)
@@ -300,20 +319,6 @@ class MessageView(QWidget):
 
     def _ring_rect(self) -> QRectF:
         return QRectF(self.rect())
-
-    def _paint_notice(self, painter: QPainter) -> None:
-        """A hairline with words in it, above the message."""
-        look = self._look
-        where = QRect(SIDE, 0, self.width() - 2 * SIDE, look.px(_NOTICE))
-        words = QFontMetrics(look.small).horizontalAdvance(self.row.notice) + look.px(24)
-        painter.setPen(look.color("border"))
-        y = where.center().y()
-        half = min(words, where.width()) // 2
-        painter.drawLine(where.left(), y, where.center().x() - half, y)
-        painter.drawLine(where.center().x() + half, y, where.right(), y)
-        painter.setFont(look.small)
-        painter.setPen(look.color("textSecondary"))
-        painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self.row.notice)
 
 
 def _has_focus(widget: QWidget) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.core.chat import ChatMessage, Role, Status
 from app.ui.transcript.blocks import Kind
 from app.ui.transcript.body import Body, Segment
+from app.ui.transcript.mark import Mark
 from app.ui.transcript.stream import Stream
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Row:
     index: int
     branches: tuple[int, ...] = ()
     is_user: bool = False
-    notice: str = ""
+    mark: Mark | None = None
     is_last_answer: bool = False
     stream: Stream | None = None
     body: Body | None = None
@@ -147,6 +148,11 @@ class Row:
         for body in (self.body, self.thoughts):
             for segment in body.segments if body else ():
                 segment.width = 0
+
+    def show_mark(self, mark: Mark | None) -> None:
+        """Where the model's memory begins stands above this message, or does not."""
+        self.mark = mark
+        self.width = 0
 
     def measured(self, width: int) -> int:
         """The height it was measured to have at this width; 0 if it was not."""

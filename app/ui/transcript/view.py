@@ -20,6 +20,7 @@ from app.ui.transcript.answer import AnswerView
 from app.ui.transcript.body import CodeSource
 from app.ui.transcript.highlight import Highlighter
 from app.ui.transcript.look import look
+from app.ui.transcript.mark import Mark
 from app.ui.transcript.markdown import is_web_link
 from app.ui.transcript.message import MessageView, discard, message_of
 from app.ui.transcript.question import QuestionView
@@ -34,8 +35,14 @@ class Transcript(ScrolledColumn):
 
     regenerate_requested = Signal(int)
     retry_requested = Signal(int)
+    go_on_requested = Signal(int)
     branch_requested = Signal(int)
     link_activated = Signal(str)
+    summarise_requested = Signal()
+    summary_cancelled = Signal()
+    summary_dismissed = Signal()
+    summary_edited = Signal(str)
+    summary_removed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,7 +51,7 @@ class Transcript(ScrolledColumn):
         self.setAccessibleName(self.tr("Conversation"))
         self._by_id: dict[int, Row] = {}
         self._fresh: list[Row] = []
-        self._notice: tuple[int | None, str] = (None, "")
+        self._mark: tuple[int | None, Mark | None] = (None, None)
         self._current: MessageView | None = None
         self._highlighter = Highlighter(self)
         self._highlighter.colored.connect(self._on_colored)
@@ -72,7 +79,7 @@ class Transcript(ScrolledColumn):
         self._follows = self._follows or not goes_on
         self._column.take_width()
         self._column.set_rows(rows)
-        self._mark_notice()
+        self._place_mark()
         self._mark_last_answer()
         self._settle()
 
@@ -99,7 +106,7 @@ class Transcript(ScrolledColumn):
             row.begin_streaming()
         self._by_id[message.id] = row
         self._column.append(row)
-        self._mark_notice()
+        self._place_mark()
         self._mark_last_answer()
         self._follows = self._follows or message.role is Role.USER
         self._settle()
@@ -144,16 +151,46 @@ class Transcript(ScrolledColumn):
         if was_streaming:
             announce(self, self._news(message))
 
+    def begin_anew(self, message: ChatMessage) -> None:
+        """An answer is written on from the text that `message` has; from its beginning if none."""
+        row = self._by_id.get(message.id)
+        if row is None:
+            return
+        row.message = message
+        row.begin_streaming()
+        if row.view is None:
+            self._column.guess_height(row)
+        self._refresh(row)
+        self._settle()
+
     def _news(self, message: ChatMessage) -> str:
         if message.status is Status.DONE:
             return self.tr("Answer finished")
         return message.error.partition("\n")[0] or self.tr("Answer stopped")
 
-    def set_notice_before(self, message_id: int | None, text: str) -> None:
-        """Draw a line with `text` above that message; none, if there is no id."""
-        self._notice = (message_id, text)
-        self._mark_notice()
+    def set_mark(self, message_id: int | None, mark: Mark | None) -> None:
+        """Show above that message where the model's memory begins; nowhere without an id."""
+        old_id, old = self._mark
+        self._mark = (message_id, mark)
+        row = self._by_id.get(message_id) if message_id is not None else None
+        if row is None or old is None or mark is None or old_id != message_id:
+            self._place_mark()
+        elif mark.shape != old.shape:
+            self._mark_row(row, mark)
+        elif mark != old:  # text streams into the room that is there
+            row.mark = mark
+            if row.view is not None:
+                row.view.show_mark()
+            return
         self._settle()
+
+    def reveal_mark(self) -> None:
+        """Scroll to where the model's memory begins."""
+        row = self._by_id.get(self._mark[0]) if self._mark[0] is not None else None
+        if row is not None:
+            self._follows = False
+            self.verticalScrollBar().setValue(self._column.top_of(row) - self._px(48))
+            self._settle()
 
     def set_header_widget(self, widget: QWidget | None) -> None:
         """A widget above the first message that is scrolled along. The transcript owns it."""
@@ -189,6 +226,9 @@ class Transcript(ScrolledColumn):
             self.link_activated.emit(href)
 
     def relayout(self) -> None:
+        for view in self._column.live_views:
+            if view.row.mark is not None:
+                view.touch()
         self._settle()
 
     def copy(self, text: str) -> None:
@@ -197,11 +237,29 @@ class Transcript(ScrolledColumn):
     def regenerate(self, message_id: int) -> None:
         self.regenerate_requested.emit(message_id)
 
+    def go_on(self, message_id: int) -> None:
+        self.go_on_requested.emit(message_id)
+
     def retry(self, message_id: int) -> None:
         self.retry_requested.emit(message_id)
 
     def show_branch(self, message_id: int) -> None:
         self.branch_requested.emit(message_id)
+
+    def summarise(self) -> None:
+        self.summarise_requested.emit()
+
+    def cancel_summary(self) -> None:
+        self.summary_cancelled.emit()
+
+    def dismiss_summary(self) -> None:
+        self.summary_dismissed.emit()
+
+    def save_summary(self, text: str) -> None:
+        self.summary_edited.emit(text)
+
+    def remove_summary(self) -> None:
+        self.summary_removed.emit()
 
     def highlight(self, source: CodeSource) -> None:
         self._highlighter.want(source)
@@ -225,13 +283,18 @@ class Transcript(ScrolledColumn):
                 row.is_last_answer = row is last
                 self._refresh(row)
 
-    def _mark_notice(self) -> None:
-        message_id, text = self._notice
+    def _place_mark(self) -> None:
+        message_id, mark = self._mark
         for row in self._column.rows:
-            notice = text if row.message.id == message_id else ""
-            if row.notice != notice:
-                row.notice = notice
-                self._refresh(row)
+            wanted = mark if row.message.id == message_id else None
+            if row.mark != wanted:
+                self._mark_row(row, wanted)
+
+    def _mark_row(self, row: Row, mark: Mark | None) -> None:
+        row.show_mark(mark)
+        if row.view is None:
+            self._column.guess_height(row)
+        self._refresh(row)
 
     # Streaming and layout
 
@@ -254,6 +317,7 @@ class Transcript(ScrolledColumn):
 
     def _apply_theme(self) -> None:
         self.setPalette(themes.palette())
+        self.viewport().setPalette(themes.palette())
 
     def _on_theme_changed(self) -> None:
         self._apply_theme()
@@ -292,6 +356,8 @@ class Transcript(ScrolledColumn):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._rebuild()
+        elif event.type() == QEvent.Type.StyleChange:
+            self._apply_theme()  # a new style sheet brings the palettes before it back
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._column.header and event.type() == QEvent.Type.LayoutRequest:
