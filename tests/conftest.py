@@ -21,7 +21,7 @@ from tests.helpers import leaks
 
 ROOT = Path(__file__).resolve().parents[1]
 # Cheapest first, as in pyproject's testpaths, however pytest was called.
-_ORDER = ("unit", "native", "qt", "e2e")
+_ORDER = ("unit", "native", "qt", "e2e", "gpu")
 # What a developer's shell may hold and a test must not see.
 _FORGOTTEN = (
     *("HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN", "LANGUAGE"),
@@ -32,6 +32,7 @@ _homes = itertools.count()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything is imported or any session fixture runs: leave the real home."""
+    _take_own_cores()
     found = starter.find(ROOT)  # it may lie in the real data folder
     if found is not None and found.parent == starter.user_models_dir():
         os.environ["NIBBLE_STARTER"] = str(found)
@@ -43,6 +44,16 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(_home_environment(base / "session"))
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     os.environ["LC_ALL"] = "C.UTF-8"
+
+
+def _take_own_cores() -> None:
+    """Of several workers, each keeps to cores of its own: llama.cpp's threads spin, and would slow
+    those of the others tenfold."""
+    worker, n_workers = os.environ.get("PYTEST_XDIST_WORKER"), "PYTEST_XDIST_WORKER_COUNT"
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        number, count = int(worker.removeprefix("gw")), int(os.environ[n_workers])
+        os.sched_setaffinity(0, cores[number::count] or cores)
 
 
 _base_key = pytest.StashKey[Path]()

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 _LATER = ("package",)
 
 
+_MOST_WORKERS = 4  # each takes a gigabyte at times
+
+
 def run(arguments: list[str]) -> int:
     """start Nibble; ARGS are the app's own (nibble ARGS)"""
     python = _prepare(environment.RUNTIME, system.missing_to_run())
@@ -23,10 +26,12 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """run the tests; ARGS go to pytest"""
+    """run the tests, all of them on all cores; ARGS go to pytest"""
     os.chdir(ROOT)
     python, _ = _prepare_for_tests()
-    return _become(python, ["-m", "pytest", *arguments])
+    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    shared = ["-n", str(workers), "--dist", "worksteal"]
+    return _become(python, ["-m", "pytest", *(arguments or shared)])
 
 
 def lint(arguments: list[str]) -> int:

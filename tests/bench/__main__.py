@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from app.core import hardware, library
-from tests.bench import download, engine, fit, imatrix, quantize, window
+from tests.bench import chat, download, engine, fit, imatrix, loaded, quantize, window
 
 PARTS = {
     "engine": engine.measure,
+    "chat": chat.measure,
+    "loaded": loaded.measure,
     "start": window.measure_start,
     "streaming": window.measure_streaming,
     "idle": window.measure_idle,
@@ -26,7 +28,7 @@ PARTS = {
     "fit": fit.measure,
     "download": download.measure,
 }
-LONG = ("quantize", "fit", "download")  # only where they are asked for
+LONG = ("chat", "loaded", "quantize", "fit", "download")  # only where they are asked for
 
 
 def main() -> None:
@@ -59,6 +61,8 @@ def main() -> None:
 def _table(report: dict[str, Any]) -> list[str]:
     rows = {
         "engine": _engine_rows,
+        "chat": _chat_rows,
+        "loaded": _loaded_rows,
         "start": _start_rows,
         "streaming": _streaming_rows,
         "idle": _idle_rows,
@@ -67,7 +71,7 @@ def _table(report: dict[str, Any]) -> list[str]:
         "fit": _fit_rows,
         "download": _download_rows,
     }
-    lines = [f"{'figure':<46} {'reached':>10}  {'wanted':>10}"]
+    lines = [f"{'figure':<56} {'reached':>10}  {'wanted':>10}"]
     for name, make in rows.items():
         if name in report:
             lines += make(report[name])
@@ -85,6 +89,14 @@ def _engine_rows(found: dict[str, Any]) -> list[str]:
         ratio = decode["ratio_to_create_chat_completion"]
         rows += [_row(f"decode / create_chat_completion at {depth}", ratio, "")]
     return rows
+
+
+def _chat_rows(found: dict[str, Any]) -> list[str]:
+    return [_row(*figures) for figures in chat.rows(found)]
+
+
+def _loaded_rows(found: dict[str, Any]) -> list[str]:
+    return [_row(*figures) for figures in loaded.rows(found)]
 
 
 def _start_rows(found: dict[str, Any]) -> list[str]:
@@ -148,7 +160,7 @@ def _download_rows(found: dict[str, Any]) -> list[str]:
 
 
 def _row(name: str, value: float, wanted: str) -> str:
-    return f"{name:<46} {value:>10.3f}  {wanted:>10}"
+    return f"{name:<56} {value:>10.3f}  {wanted:>10}"
 
 
 if __name__ == "__main__":

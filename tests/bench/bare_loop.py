@@ -11,11 +11,15 @@ import ctypes
 import json
 import sys
 import time
+from typing import Any
 
 from app.engine.devices import default_threads
 from app.engine.native import lib
 from app.engine.sampling import SamplerChain
+from app.engine.usage import peak_rss_bytes
 from tests.bench.prompts import sampling_with
+
+N_BATCH = 512
 
 
 def main(model_path: str, n_ctx: int, n_tokens: int, seed: int) -> None:
@@ -27,19 +31,24 @@ def main(model_path: str, n_ctx: int, n_tokens: int, seed: int) -> None:
     model = lib.llama_model_load_from_file(model_path.encode(), lib.llama_model_default_params())
     vocab = lib.llama_model_get_vocab(model)
     context = lib.llama_init_from_model(model, _params(n_ctx))
-    warm = (lib.llama_token * 1)(lib.llama_vocab_bos(vocab))
+    warm = (lib.llama_token * 1)(max(0, lib.llama_vocab_bos(vocab)))
     lib.llama_decode(context, lib.llama_batch_get_one(warm, 1))
     lib.llama_memory_clear(lib.llama_get_memory(context), True)
 
     started = time.perf_counter()
     tokens = (lib.llama_token * (len(prompt) + 8))()
-    n_prompt = lib.llama_tokenize(vocab, prompt, len(prompt), tokens, len(tokens), False, True)
-    for start in range(0, n_prompt, 512):
-        part = (lib.llama_token * min(512, n_prompt - start))(
-            *tokens[start : min(start + 512, n_prompt)]
+    n_prompt = lib.llama_tokenize(
+        vocab, prompt, len(prompt), tokens, len(tokens), _wants_bos(vocab, prompt), True
+    )
+    read_from = time.perf_counter()
+    for start in range(0, n_prompt, N_BATCH):
+        part = (lib.llama_token * min(N_BATCH, n_prompt - start))(
+            *tokens[start : min(start + N_BATCH, n_prompt)]
         )
         lib.llama_decode(context, lib.llama_batch_get_one(part, len(part)))
-    sampler = SamplerChain(sampling_with(seed), lib.llama_vocab_n_tokens(vocab))
+    lib.llama_synchronize(context)
+    read_s = time.perf_counter() - read_from
+    sampler = SamplerChain(sampling_with(seed), vocab, lib.llama_vocab_n_tokens(vocab))
     utf8 = codecs.getincrementaldecoder("utf-8")("replace")
     buffer = ctypes.create_string_buffer(256)
     one = (lib.llama_token * 1)()
@@ -56,16 +65,25 @@ def main(model_path: str, n_ctx: int, n_tokens: int, seed: int) -> None:
         "n_prompt": n_prompt,
         "n_generated": len(times),
         "ttft_ms": (times[0] - started) * 1000,
+        "prompt_tps": n_prompt / read_s,
         "tps": (len(times) - 1) / (times[-1] - times[0]),
+        "peak_bytes": peak_rss_bytes(),
         "text": "".join(text),
     }
     sys.stdout.write(json.dumps(figures))
 
 
+def _wants_bos(vocab: Any, prompt: bytes) -> bool:
+    """As the engine: one token for the beginning, where the text does not bring its own."""
+    bos = lib.llama_vocab_bos(vocab)
+    text = lib.llama_vocab_get_text(vocab, bos) if bos >= 0 else b""
+    return not (text and prompt.startswith(text))
+
+
 def _params(n_ctx: int) -> object:
     params = lib.llama_context_default_params()
     params.n_ctx = n_ctx
-    params.n_batch = params.n_ubatch = 512
+    params.n_batch = params.n_ubatch = N_BATCH
     params.n_threads = params.n_threads_batch = default_threads()
     params.flash_attn_type = 0
     params.swa_full = False

@@ -31,7 +31,7 @@ from app.core import hardware, library
 from app.core.fit import Use, plan, shape_of
 from app.core.measured import measured
 from app.engine.client import BlockingEngine, exact_plan
-from app.engine.protocol import Bench, BenchDone, Load
+from app.engine.protocol import Bench, BenchDone, BenchProgress, Load
 from quantize.gguf_header import read_header
 from tests.helpers.starter_checkpoint import write_starter_checkpoint
 
@@ -105,7 +105,8 @@ def _row(name: str, path: Path, use: Use) -> Row:
             load = Load(str(file), n_ctx=use.n_ctx, kv_type=use.kv_type, n_gpu_layers=0)
             loaded = engine.load(load)
             engine.send(Bench(1, n_prompt=loaded.n_ctx - 1, n_gen=1, repetitions=1))
-            done = engine.next_event()
+            while isinstance(done := engine.next_event(), BenchProgress):
+                pass
     assert isinstance(done, BenchDone)
     taken = measured(loaded.memory.total_bytes, done.peak_bytes, exact)
     return Row(

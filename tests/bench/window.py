@@ -42,8 +42,12 @@ def measure_streaming(model: Path, repetitions: int) -> dict[str, Any]:
 
 
 def measure_idle(model: Path, _repetitions: int) -> dict[str, Any]:
+    home = Path(_home())
+    settings = home / "config" / "nibble" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"engine.tune": "off"}))  # done once for each model, not idle
     with desktop.display() as display:
-        return _probe(display, model, "idle", Path(_home()))
+        return _probe(display, model, "idle", home)
 
 
 def _home() -> str:

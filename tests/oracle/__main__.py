@@ -1,7 +1,8 @@
 """Nibble's files beside those of the official converter and llama.cpp: packaging/dev oracle.
 
 The identity table by family and type, the metadata of real tokenizers, a story told by both files
-of one model, and what becomes of models that Nibble does not know.
+of one model, what becomes of models that Nibble does not know, and the chat templates that
+llama.cpp is tested with.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers import checkpoints, identity
-from tests.oracle import families, foreign, meaning, real_tokenizers
+from tests.oracle import chat_templates, families, foreign, meaning, real_tokenizers
 from tests.oracle.reference import Oracle
 from tests.oracle.result import Result
 
-PARTS = ("families", "tokenizers", "meaning", "foreign")
+PARTS = ("families", "tokenizers", "meaning", "foreign", "templates")
 
 
 def main(arguments: list[str]) -> int:
@@ -62,6 +63,7 @@ def _run(options: argparse.Namespace, oracle: Oracle, scratch: Path) -> dict[str
         "tokenizers": lambda: real_tokenizers.check(oracle, scratch, packages),
         "meaning": lambda: meaning.check(oracle, scratch, packages),
         "foreign": lambda: foreign.check(oracle, scratch, packages),
+        "templates": lambda: chat_templates.check(oracle.python, packages),
     }
     return {part: _table(part, runs[part]()) for part in parts}
 

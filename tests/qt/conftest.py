@@ -46,7 +46,7 @@ def open_window(
 ) -> Iterator[Callable[..., WindowKit]]:
     """Opens windows on the same folder, one after the other; closes what is still open."""
     machine = MACHINES["laptop-16-no-gpu"]
-    monkeypatch.setattr("app.ui.hardwarelook.examine", lambda _folder: machine)
+    monkeypatch.setattr("app.engine.client.examine", lambda _folder: machine)
     computer = "app.ui.models_page.link.ThisComputer.look"
     monkeypatch.setattr(computer, lambda _self: (machine, False))
     sent.forget()  # what an earlier test sent, this start of the program did not

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app import paths
 from app.core.chat import ChatMessage, Status
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.core.store import Store
-from app.engine.protocol import Load, Text
+from app.engine.protocol import Forget, Load, Text
+from app.jobs.asking import KEPT_WORDS
 from app.jobs.chat import ChatJob
 from app.jobs.engine import EngineJob, Phase
 from tests.helpers.fake_engine import FakeEngine
@@ -93,30 +95,134 @@ def test_what_is_still_said_of_an_older_request_is_not_taken_for_the_new_answer(
     assert chat._store.message(2).text == "one"
 
 
-def test_a_dead_engine_is_started_again_and_the_answer_so_far_stays(
+def test_a_question_whose_engine_died_is_asked_again_in_the_same_row(
     qtbot: QtBot, chat: ChatJob, fake: FakeEngine
 ) -> None:
     _asked(qtbot, chat, fake, "Hello")
     fake.say("Good")
     qtbot.waitUntil(lambda: chat.engine.state.phase is Phase.WRITING)
+    with qtbot.waitSignals([chat.answer_begun_anew, chat.trouble]):
+        fake.die()
+    qtbot.waitUntil(lambda: len(fake.requests) == 2)
+    assert fake.requests[1].messages == fake.requests[0].messages
+    assert (chat.is_answering, fake.n_clients) == (True, 2)
+    qtbot.waitUntil(lambda: chat._store.message(2).text == "", timeout=2000)
+    fake.say("Good morning")
+    fake.finish()
+    qtbot.waitUntil(lambda: not chat.is_answering)
+    assert [(m.text, m.status) for m in _messages(chat)] == [
+        ("Hello", Status.DONE),
+        ("Good morning", Status.DONE),
+    ]
+    qtbot.waitUntil(lambda: chat._store.message(2).text == "Good morning")
+
+
+def test_a_longer_answer_whose_engine_died_stays_beside_the_new_one(
+    qtbot: QtBot, chat: ChatJob, fake: FakeEngine
+) -> None:
+    _asked(qtbot, chat, fake, "Hello")
+    fake.say("word " * KEPT_WORDS)
+    qtbot.waitUntil(lambda: chat.engine.state.phase is Phase.WRITING)
+    with qtbot.waitSignal(chat.siblings_changed) as known:
+        fake.die()
+    qtbot.waitUntil(lambda: len(fake.requests) == 2)
+    assert fake.requests[1].messages == fake.requests[0].messages
+    fake.say("short")
+    fake.finish()
+    qtbot.waitUntil(lambda: not chat.is_answering)
+    assert [m.text for m in _messages(chat)] == ["Hello", "short"]
+    assert known.args == [3, (2, 3)]
+    lost = chat._store.message(2)
+    assert (lost.text, lost.status) == ("word " * KEPT_WORDS, Status.FAILED)
+    assert "ran out of memory" in lost.error
+    assert "asked again" in lost.error
+
+
+@pytest.mark.parametrize("text", ["Good", "word " * KEPT_WORDS])
+def test_a_question_is_asked_again_once_only(
+    qtbot: QtBot, chat: ChatJob, fake: FakeEngine, text: str
+) -> None:
+    _asked(qtbot, chat, fake, "Hello")
+    fake.say(text)
     fake.die()
-    qtbot.waitUntil(lambda: chat.engine.state.phase is Phase.READY)
+    qtbot.waitUntil(lambda: len(fake.requests) == 2)
+    fake.say("More")
+    fake.die()
+    qtbot.waitUntil(lambda: not chat.is_answering and chat.engine.state.phase is Phase.READY)
     answer = _messages(chat)[-1]
-    assert (answer.text, answer.status) == ("Good", Status.FAILED)
+    assert (answer.text, answer.status) == ("More", Status.FAILED)
     assert "ran out of memory" in answer.error
+    assert (len(fake.requests), fake.n_clients) == (2, 3)
+
+
+def test_an_engine_that_can_compute_no_more_is_replaced(
+    qtbot: QtBot, chat: ChatJob, fake: FakeEngine
+) -> None:
+    _asked(qtbot, chat, fake, "Hello")
+    fake.fail(kind="lost")
+    qtbot.waitUntil(lambda: len(fake.requests) == 2)
     assert fake.n_clients == 2
+    chat.stop()
 
 
 def test_an_engine_that_keeps_dying_is_left_alone(
     qtbot: QtBot, chat: ChatJob, fake: FakeEngine
 ) -> None:
-    for n in range(1, 5):
+    for n in (1, 3):
         _asked(qtbot, chat, fake, "Hello", n)
         fake.die()
+        qtbot.waitUntil(lambda n=n: len(fake.requests) == n + 1)
+        fake.die()
         qtbot.waitUntil(lambda: not chat.is_answering)
-        wanted = Phase.READY if n <= 3 else Phase.FAILED
-        qtbot.waitUntil(lambda wanted=wanted: chat.engine.state.phase is wanted)
+    qtbot.waitUntil(lambda: chat.engine.state.phase is Phase.FAILED)
     assert fake.n_clients == 4
+
+
+def test_an_engine_that_dies_while_loading_is_started_again_for_a_question(
+    qtbot: QtBot, chat: ChatJob, fake: FakeEngine
+) -> None:
+    fake.loads_by_itself = False
+    chat.reload_model()
+    chat.send("Hello")
+    qtbot.waitUntil(lambda: len(_messages(chat)) == 2)
+    fake.die()
+    qtbot.waitUntil(lambda: len(fake.loads) == 3)
+    fake.die()
+    qtbot.waitUntil(lambda: not chat.is_answering)
+    assert chat.engine.state.phase is Phase.FAILED
+    assert _messages(chat)[-1].status is Status.FAILED
+    assert len(fake.loads) == 3
+
+
+def test_a_load_that_is_cancelled_ends_the_question_that_waits_for_it(
+    qtbot: QtBot, chat: ChatJob, fake: FakeEngine
+) -> None:
+    fake.loads_by_itself = False
+    chat.reload_model()
+    chat.send("Hello")
+    qtbot.waitUntil(lambda: len(_messages(chat)) == 2)
+    chat.engine.cancel_load()
+    qtbot.waitUntil(lambda: not chat.is_answering)
+    assert "No model is loaded" in _messages(chat)[-1].error
+
+
+def test_a_question_that_waits_is_not_asked_in_another_conversation(
+    qtbot: QtBot, chat: ChatJob, fake: FakeEngine
+) -> None:
+    fake.reply = ("one",)
+    _asked(qtbot, chat, fake, "First")
+    qtbot.waitUntil(lambda: not chat.is_answering)
+    chat.new_conversation()
+    fake.loads_by_itself = False
+    chat.reload_model()
+    chat.send("Second")
+    chat.open_conversation(1)  # before the question is even on disk
+    qtbot.waitUntil(lambda: [m.text for m in _messages(chat)] == ["First", "one"])
+    fake.finish_load()
+    qtbot.waitUntil(lambda: chat._store.message(4).status is Status.STOPPED)
+    assert [m.text for m in _messages(chat)] == ["First", "one"]
+    assert len(fake.requests) == 1
+    assert not chat.is_answering
 
 
 def test_a_question_asked_while_the_model_loads_waits_for_it(
@@ -172,7 +278,7 @@ def test_a_disk_that_fills_up_during_an_answer_is_said_once(
     chat.trouble.connect(said.append)
     for _ in range(3):
         fake.say("x" * 100_000)
-        with qtbot.waitSignal(chat._save_timer.timeout):
+        with qtbot.waitSignal(chat.asking.save_timer.timeout):
             pass
     qtbot.waitUntil(lambda: bool(said))
     assert len(said) == 1
@@ -211,3 +317,21 @@ def test_the_system_prompt_and_every_turn_reach_the_engine(
         ("user", "Second"),
     ]
     qtbot.waitUntil(lambda: not chat.is_answering)
+
+
+def test_a_deleted_conversation_leaves_nothing_of_its_cache(
+    qtbot: QtBot, chat: ChatJob, fake: FakeEngine
+) -> None:
+    _asked(qtbot, chat, fake, "Hello")
+    fake.say("Hi")
+    fake.finish()
+    states = paths.states_dir()
+    states.mkdir(parents=True, exist_ok=True)
+    kept, other = states / "1-0123456789abcdef.kv", states / "11-0123456789abcdef.kv"
+    for path in (kept, other):
+        path.write_bytes(b"cache")
+    with qtbot.waitSignal(chat.conversations_changed):
+        chat.delete_conversation(1)
+    assert Forget("1") in fake.commands
+    assert not kept.exists()
+    assert other.exists()

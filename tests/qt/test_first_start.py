@@ -148,7 +148,7 @@ def test_nothing_is_recommended_where_nothing_fits(
     open_window: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = replace(simulated(10**9), ram_available_bytes=300_000_000)
-    monkeypatch.setattr("app.ui.hardwarelook.examine", lambda _folder: tiny)
+    monkeypatch.setattr("app.engine.client.examine", lambda _folder: tiny)
     kit = open_window()
     card = _card(kit)
     assert not card.model.isVisible()

@@ -97,7 +97,7 @@ def test_graphics_that_turn_up_later_are_reckoned_with(
         looks.append(folder)
         return found
 
-    monkeypatch.setattr("app.jobs.fits.examine", examine)
+    monkeypatch.setattr("app.engine.client.examine", examine)
     kit.fake.device = "GPU"
     kit.load()
     kit.qtbot.waitUntil(

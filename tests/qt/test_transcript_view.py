@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
@@ -17,8 +18,10 @@ from app.ui.theme import theme
 from app.ui.transcript import Transcript
 from app.ui.transcript.answer import AnswerView
 from app.ui.transcript.code import CodeView
+from app.ui.transcript.mark import Mark
 from app.ui.transcript.message import MessageView
 from app.ui.transcript.reasoning import ReasoningFold
+from app.ui.transcript.summarycard import SummaryCard
 from app.ui.trouble import TroubleCard
 
 STATS = AnswerStats(100, 0, 412, 18.4, 70, 6200, "stop", 1207)
@@ -557,14 +560,55 @@ def test_selected_text_survives_scrolling_away(transcript, qtbot):
 # --- what is around -------------------------------------------------------------------------------
 
 
-def test_notice(transcript, qtbot):
+def test_where_memory_begins_stands_above_a_message(transcript, qtbot):
     transcript.set_conversation([said(1, "a"), said(2, "b")], {})
     before = view_of(transcript, 2).height()
-    transcript.set_notice_before(2, "The model remembers from here on")
-    assert view_of(transcript, 2).row.notice
+    transcript.set_mark(2, Mark("The model no longer sees what is above"))
+    assert view_of(transcript, 2).row.mark
     assert view_of(transcript, 2).height() > before
-    transcript.set_notice_before(None, "")
+    transcript.set_mark(None, None)
     assert view_of(transcript, 2).height() == before
+
+
+def test_a_summary_streams_in_its_place_and_can_be_read_and_edited(transcript, qtbot):
+    transcript.set_conversation([said(1, "a"), said(2, "b")], {})
+    running = Mark("", "", "Summarising 2 messages", "Writing", "They", is_running=True)
+    transcript.set_mark(2, running)
+    height = view_of(transcript, 2).height()
+    card = view_of(transcript, 2).findChild(SummaryCard)
+    transcript.set_mark(2, replace(running, text="They said a."))
+    assert view_of(transcript, 2).height() == height
+    assert card.field.toPlainText() == "They said a."
+    with qtbot.waitSignal(transcript.summary_cancelled):
+        card.buttons["cancel"].click()
+    done = Mark("The model sees a summary", "", "Summary of 2 messages", "", "They said a.")
+    transcript.set_mark(2, done)
+    folded = view_of(transcript, 2).height()
+    card.buttons["show"].click()
+    assert view_of(transcript, 2).height() > folded
+    card.buttons["edit"].click()
+    card.field.setPlainText("They said a and b.")
+    with qtbot.waitSignal(transcript.summary_edited) as edited:
+        card.buttons["save"].click()
+    assert edited.args == ["They said a and b."]
+    with qtbot.waitSignal(transcript.summary_removed):
+        card.buttons["remove"].click()
+
+
+def test_a_draft_of_a_summary_outlives_its_widget(transcript, qtbot):
+    many = [said(n, "word " * 300) for n in range(1, 40)]
+    transcript.set_conversation(many, {})
+    transcript.set_mark(2, Mark("line", "", "Summary of 1 message", "", "Short."))
+    transcript.reveal_mark()
+    card = view_of(transcript, 2).findChild(SummaryCard)
+    card.buttons["edit"].click()
+    card.field.setPlainText("Shorter.")
+    transcript.setFocus()
+    transcript.scroll_to_end()
+    settle(transcript, qtbot)
+    assert transcript._by_id[2].view is None
+    transcript.reveal_mark()
+    assert view_of(transcript, 2).findChild(SummaryCard).field.toPlainText() == "Shorter."
 
 
 def test_header_widget_scrolls_along(transcript, qtbot):

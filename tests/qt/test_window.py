@@ -227,6 +227,13 @@ def test_the_theme_changes_at_once(chatting: WindowKit) -> None:
         assert image.pixelColor(image.width() - 300, 20).name() == ground
 
 
+def test_the_transcript_follows_the_theme(chatting: WindowKit) -> None:
+    ground = chatting.column.transcript.viewport()
+    for choice in ("dark", "light", "dark"):
+        chatting.window.prefs.set(s.THEME, choice)
+        assert ground.palette().base().color() == theme().color("content")
+
+
 def test_settings_are_kept(open_window: Callable[..., WindowKit]) -> None:
     kit = open_window()
     kit.window.show_page(SETTINGS)
